@@ -1,0 +1,14 @@
+/** Jest as ES modules: swc strips the types, Node's own loader links the modules. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/gateway', '<rootDir>/subgraphs', '<rootDir>/schema', '<rootDir>/shared'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } } }],
+  },
+  globalSetup: '<rootDir>/shared/testing/jest.global-setup.ts',
+  globalTeardown: '<rootDir>/shared/testing/jest.global-teardown.ts',
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};
