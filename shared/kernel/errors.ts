@@ -28,6 +28,11 @@ export abstract class Refusal extends Error {
     this.details = details;
   }
 
+  /** What GraphQL clients see beside the message. */
+  get extensions(): Record<string, unknown> {
+    return { ...this.details, code: this.code, kind: this.kind };
+  }
+
   toRecord(): RefusalRecord {
     return { kind: this.kind, code: this.code, message: this.message, details: this.details };
   }
