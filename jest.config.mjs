@@ -7,8 +7,6 @@ export default {
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } } }],
   },
-  globalSetup: '<rootDir>/shared/testing/jest.global-setup.ts',
-  globalTeardown: '<rootDir>/shared/testing/jest.global-teardown.ts',
   maxWorkers: 2,
   testTimeout: 30_000,
 };
