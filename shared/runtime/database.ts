@@ -169,6 +169,9 @@ export const runtimeTables = [
   'ledger_accounts',
   'ledger_journals',
   'ledger_entries',
+  'ledger_holds',
+  'ledger_chain',
+  'ledger_head',
 ] as const;
 
 /** Sequence numbers per key are allotted under the key's row lock, last thing before commit: no gaps. */
