@@ -34,6 +34,8 @@ export interface DatabaseOptions {
   /** Folder of this subgraph's migrations. */
   readonly migrations: string;
   readonly poolSize?: number;
+  /** Called with every statement sent: how tests count queries. */
+  readonly onQuery?: (sql: string) => void;
   /** Told after each commit that wrote to the outbox. */
   readonly onTold?: (publisher: string) => void;
 }
@@ -85,6 +87,7 @@ export class Database {
       extensions: [Migrator],
       discovery: { warnWhenNoEntities: false },
       forceUtcTimezone: true,
+      ...(options.onQuery ? { debug: ['query'], logger: options.onQuery } : {}),
       pool: { min: 0, max: options.poolSize ?? 8 },
       driverOptions: {
         connectionTimeoutMillis: 5_000,
@@ -95,7 +98,7 @@ export class Database {
         path: options.migrations,
         glob: '!(*.d).{js,ts}',
         tableName: 'migrations',
-        snapshotName: 'snapshot',
+        snapshot: false,
         emit: 'ts',
         disableForeignKeys: false,
         safe: true,

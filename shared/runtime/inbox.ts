@@ -58,6 +58,7 @@ export class Inbox {
   readonly #logger: Logger;
   readonly #handlers = new Map<string, Handler[]>();
   readonly #publishers = new Map<string, string[]>();
+  readonly #cursors = new Set<string>();
   #running: Promise<void> | undefined;
   #stop: (() => void) | undefined;
 
@@ -119,12 +120,7 @@ export class Inbox {
   }
 
   async #drainPublisher(publisher: string): Promise<number> {
-    await this.#db.transaction((tx) =>
-      tx.sql(
-        `insert into inbox_cursors (publisher, xid, position) values (?, '0', 0) on conflict do nothing`,
-        [publisher],
-      ),
-    );
+    await this.#openCursor(publisher);
     // Only what no running transaction can still precede: a row may commit after one with a higher position.
     const messages = await this.#db.read((em) =>
       em.execute<Message[]>(
@@ -139,6 +135,17 @@ export class Inbox {
     );
     for (const message of messages) if (!(await this.#receive(message))) return 0;
     return messages.length;
+  }
+
+  async #openCursor(publisher: string): Promise<void> {
+    if (this.#cursors.has(publisher)) return;
+    await this.#db.transaction((tx) =>
+      tx.sql(
+        `insert into inbox_cursors (publisher, xid, position) values (?, '0', 0) on conflict do nothing`,
+        [publisher],
+      ),
+    );
+    this.#cursors.add(publisher);
   }
 
   /** False where another replica has moved the cursor meanwhile. */

@@ -1,0 +1,62 @@
+/** Plain HTTP of a subgraph: vendor webhooks, uploads and small pages, in web-standard requests and responses. */
+import type { Logger } from 'pino';
+import { Refusal, type RefusalKind } from '../kernel/errors.ts';
+import type { RequestFacts } from './server/local-subgraph.ts';
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** `URLPattern` pathname such as `/files/:id`. */
+  readonly path: string;
+  handle(
+    request: Request,
+    call: { params: Record<string, string | undefined>; facts: RequestFacts },
+  ): Promise<Response>;
+}
+
+const statusOf: Record<RefusalKind, number> = {
+  INVALID: 400,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  UNAVAILABLE: 503,
+};
+
+const patterns = new WeakMap<Route, URLPattern>();
+
+function match(route: Route, url: string): Record<string, string | undefined> | undefined {
+  const pattern = patterns.get(route) ?? new URLPattern({ pathname: route.path });
+  patterns.set(route, pattern);
+  return pattern.exec(url)?.pathname.groups;
+}
+
+/** Answers with the first route that fits; refusals become `{ code, message, … }` with their status. */
+export async function answerRoutes(
+  routes: readonly Route[],
+  request: Request,
+  facts: RequestFacts,
+  logger: Logger,
+): Promise<Response> {
+  const fitting = routes.flatMap((route) => {
+    const params = match(route, request.url);
+    return params ? [{ route, params }] : [];
+  });
+  const found = fitting.find(({ route }) => route.method === request.method);
+  if (!found) {
+    return Response.json(
+      { code: fitting.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', message: 'No such route' },
+      { status: fitting.length > 0 ? 405 : 404 },
+    );
+  }
+  try {
+    return await found.route.handle(request, { params: found.params, facts });
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return Response.json(
+        { ...error.details, code: error.code, message: error.message },
+        { status: statusOf[error.kind] },
+      );
+    }
+    logger.error({ err: error, path: found.route.path, requestId: facts.requestId }, 'route failed');
+    return Response.json({ code: 'INTERNAL_SERVER_ERROR', message: 'Internal error' }, { status: 500 });
+  }
+}

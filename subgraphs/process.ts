@@ -1,0 +1,143 @@
+/** Opens subgraphs in this process: what they share, then each of them, then their work. */
+import { request } from 'undici';
+import { systemClock } from '#shared/kernel/time.ts';
+import { readAll } from '#shared/runtime/config.ts';
+import {
+  type ContractAnswer,
+  type ContractCall,
+  Contracts,
+  type RemoteContracts,
+} from '#shared/runtime/contracts.ts';
+import { openDbos } from '#shared/runtime/durable/dbos.ts';
+import {
+  type InternalSecrets,
+  parseInternalSecrets,
+  signInternal,
+  VIEWER_HEADER,
+} from '#shared/runtime/internal-auth.ts';
+import { createLogger, type Logger } from '#shared/runtime/logger.ts';
+import { type ListedSubgraph, listSubgraphs } from '#shared/runtime/rover.ts';
+import { Secrets } from '#shared/runtime/secrets.ts';
+import type { ContractHandler } from '#shared/runtime/server/subgraph-server.ts';
+import { openSubgraph, type Process, type RunningSubgraph } from '#shared/runtime/subgraph.ts';
+import { PeerUnreachable } from '#shared/runtime/transient.ts';
+import { Wakeups } from '#shared/runtime/wakeups.ts';
+import type { ProcessConfig } from './process.config.ts';
+import { loadSubgraphs } from './registry.ts';
+
+export interface OpenProcess extends AsyncDisposable {
+  readonly subgraphs: readonly (RunningSubgraph & { readonly listed: ListedSubgraph })[];
+  readonly shared: Process;
+  readonly internalSecrets: InternalSecrets;
+  contractHandler(answerer: string): ContractHandler;
+  /** Begins to hear events and to run sagas and jobs. */
+  start(): Promise<void>;
+}
+
+/** Addresses of the subgraphs: rover.yaml, unless `SUBGRAPH_URLS` says otherwise. */
+export function subgraphUrls(overrides: string): Map<string, string> {
+  const urls = new Map(listSubgraphs().map(({ name, routingUrl }) => [name, routingUrl]));
+  for (const pair of overrides.split(',').filter(Boolean)) {
+    const [name = '', url = ''] = pair.split(/=(.*)/s);
+    if (!urls.has(name)) throw new RangeError(`SUBGRAPH_URLS names ${name}, which rover.yaml does not list`);
+    urls.set(name, url);
+  }
+  return urls;
+}
+
+export async function openProcess(options: {
+  config: ProcessConfig;
+  names?: readonly string[];
+  logger?: Logger;
+  onStep?: Parameters<typeof openDbos>[0]['onStep'];
+}): Promise<OpenProcess> {
+  const { config } = options;
+  const registered = await loadSubgraphs(options.names);
+  readAll(
+    Object.fromEntries(
+      registered.map(({ definition }) => [definition.name, () => definition.config(config.env)]),
+    ),
+  );
+  const logger = options.logger ?? createLogger(config.LOG_LEVEL);
+  const internalSecrets = parseInternalSecrets(config.INTERNAL_SECRETS);
+  await using opening = new AsyncDisposableStack();
+  const wakeups = opening.use(await Wakeups.open(config.DATABASE_URL, logger));
+  const durable = opening.use(
+    await openDbos({
+      wakeups,
+      databaseUrl: config.DATABASE_URL,
+      executorId: config.EXECUTOR_ID ?? (options.names?.length ? options.names.join('+') : 'baton'),
+      logger,
+      onStep: options.onStep,
+    }),
+  );
+  const contracts = new Contracts(
+    remoteContracts(
+      subgraphUrls(config.SUBGRAPH_URLS),
+      internalSecrets,
+      config.CONTRACT_TIMEOUT,
+      options.names?.join('+') ?? 'baton',
+    ),
+  );
+  const shared: Process = {
+    env: config.env,
+    databaseUrl: config.DATABASE_URL,
+    publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
+    clock: systemClock,
+    logger,
+    secrets: new Secrets(config.MASTER_SECRET),
+    durable,
+    contracts,
+    wakeups,
+  };
+  const subgraphs: (RunningSubgraph & { listed: ListedSubgraph })[] = [];
+  for (const { listed, definition } of registered) {
+    const running = opening.use(await openSubgraph(definition, shared));
+    subgraphs.push({ ...running, listed });
+  }
+  const opened = opening.move();
+  return {
+    subgraphs,
+    shared,
+    internalSecrets,
+    contractHandler: (answerer) => (method, body) => contracts.answer(answerer, method, body as ContractCall),
+    async start() {
+      await durable.start();
+      for (const subgraph of subgraphs) await subgraph.start();
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+function remoteContracts(
+  urls: ReadonlyMap<string, string>,
+  secrets: InternalSecrets,
+  timeout: number,
+  caller: string,
+): RemoteContracts {
+  return async (answerer, method, call) => {
+    const url = urls.get(answerer);
+    if (!url) throw new PeerUnreachable(answerer);
+    const body = JSON.stringify(call);
+    const viewer = await signInternal({
+      secrets,
+      audience: answerer,
+      viewer: { kind: 'service', name: caller },
+      body,
+      clock: systemClock,
+    });
+    try {
+      const response = await request(new URL(`/contracts/${method}`, url), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', [VIEWER_HEADER]: viewer },
+        body,
+        signal: AbortSignal.timeout(timeout),
+      });
+      const answer = (await response.body.json()) as ContractAnswer;
+      if (response.statusCode === 200 || 'refusal' in answer) return answer;
+      throw new Error(`${answerer} answered ${response.statusCode} to ${method}`);
+    } catch (error) {
+      throw new PeerUnreachable(answerer, { cause: error });
+    }
+  };
+}
