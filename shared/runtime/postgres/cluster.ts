@@ -87,7 +87,13 @@ export async function removeForeignPid(home: PostgresHome): Promise<void> {
   if ((await readPostmaster(home))?.pid === postmaster.pid) await rm(join(home.cluster, 'postmaster.pid'));
 }
 
-/** The command line of a process, empty for a dead one, undefined where the system does not say. */
+/** Whether the server with this process number still has the cluster; one that was killed leaves its file behind. */
+export async function isRunning(home: PostgresHome, pid: number): Promise<boolean> {
+  if ((await readPostmaster(home))?.pid !== pid) return false;
+  return (await commandOf(pid))?.includes(home.cluster) ?? false;
+}
+
+/** The command line of a process, empty for a dead one that nobody has buried, undefined where the system knows none. */
 async function commandOf(pid: number): Promise<string | undefined> {
   const proc = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
   if (proc !== undefined) return proc;

@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { postgresBinaries } from './binaries.ts';
-import { ensureCluster, readPostmaster } from './cluster.ts';
+import { ensureCluster, isRunning } from './cluster.ts';
 import { openHome, type PostgresHome } from './home.ts';
 import { type Entered, enterOrLaunch, MIGRATOR, PRESENCE_LOCK, SERVICE } from './launch.ts';
 
@@ -132,8 +132,7 @@ class RunningPostgres implements Postgres {
   async #stop(): Promise<void> {
     process.kill(this.pid, 'SIGINT');
     const deadline = performance.now() + 30_000;
-    while ((await readPostmaster(this.#home))?.pid === this.pid && performance.now() < deadline)
-      await sleep(10);
+    while (performance.now() < deadline && (await isRunning(this.#home, this.pid))) await sleep(10);
   }
 
   #watch(): void {
