@@ -15,7 +15,16 @@ export const capacityMethods = {
     input: z.object({
       holdId: id,
       shipmentId: id,
-      items: z.array(z.object({ legId: id, grams: z.int().positive() })).min(1),
+      items: z
+        .array(
+          z.object({
+            legId: id,
+            grams: z.int().positive(),
+            /** When the leg starts; a courier's segment, which runs every day, needs it to know the day. */
+            departsAt: instant.optional(),
+          }),
+        )
+        .min(1),
       expiresAt: instant,
     }),
     output: done,
