@@ -1,0 +1,95 @@
+/**
+ * The single endpoint: one supergraph behind HTTP, WebSocket and raw routes.
+ *
+ * It knows no subgraph by name. Those that are given run in memory; the others are asked over the network.
+ */
+import { createServer } from 'node:http';
+import type { Logger } from 'pino';
+import type { Clock } from '#shared/kernel/time.ts';
+import { ConfigFault } from '#shared/runtime/config.ts';
+import { closeServer, listen } from '#shared/runtime/server/http-server.ts';
+import type { LocalSubgraph } from '#shared/runtime/server/local-subgraph.ts';
+import type { GatewayConfig } from './gateway.config.ts';
+import { LocalClient } from './subgraph-client/local-client.ts';
+import { RemoteClient } from './subgraph-client/remote-client.ts';
+import { type ConnectSubgraph, Supergraph } from './supergraph.ts';
+import { createSocketTransport } from './transports/graphql-ws.ts';
+import { createHttpTransport } from './transports/http.ts';
+import { AccessTokens } from './viewer.ts';
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  /** By the name that the supergraph gives them. */
+  readonly localSubgraphs?: ReadonlyMap<string, LocalSubgraph>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface Gateway extends AsyncDisposable {
+  /** Of the GraphQL endpoint. */
+  readonly url: string;
+  readonly port: number;
+  /** Reads the supergraph file again; rejects, and changes nothing, where it cannot be used. */
+  reload(): Promise<void>;
+}
+
+/** Serves once it resolves; disposal drains what runs and then closes everything it opened. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, logger, clock } = options;
+  await using opened = new AsyncDisposableStack();
+  const supergraph = opened.use(
+    await Supergraph.open({
+      path: config.SUPERGRAPH_PATH,
+      pollInterval: config.SUPERGRAPH_POLL,
+      connect: connector(options),
+      logger,
+    }),
+  );
+  const tokens = new AccessTokens(config.ACCESS_TOKEN_PUBLIC_KEYS, clock);
+  let draining = false;
+  const shared = { config, supergraph, tokens, clock, logger };
+  const http = opened.use(await createHttpTransport({ ...shared, ready: () => !draining }));
+  const sockets = createSocketTransport(shared);
+  const server = createServer(
+    {
+      requestTimeout: config.REQUEST_TIMEOUT,
+      headersTimeout: Math.min(config.REQUEST_TIMEOUT, 10_000),
+      keepAliveTimeout: 65_000,
+      maxHeaderSize: 16 * 1024,
+    },
+    http.app,
+  );
+  server.on('upgrade', sockets.upgrade);
+  const port = await listen(server, config.PORT, config.HOST);
+  opened.defer(async () => {
+    draining = true;
+    sockets.close();
+    await closeServer(server, config.DRAIN_TIMEOUT);
+  });
+  const running = opened.move();
+  const host = config.HOST === '0.0.0.0' || config.HOST === '::' ? '127.0.0.1' : config.HOST;
+  const url = `http://${host}:${port}/graphql`;
+  logger.info({ url, supergraph: supergraph.graph.id }, 'gateway serves');
+  return {
+    url,
+    port,
+    reload: () => supergraph.reload(),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function connector({ config, localSubgraphs, logger, clock }: GatewayOptions): ConnectSubgraph {
+  const timeouts = {
+    query: config.SUBGRAPH_TIMEOUT,
+    mutation: config.MUTATION_TIMEOUT,
+    route: config.ROUTE_TIMEOUT,
+  };
+  return ({ name, url }) => {
+    const local = localSubgraphs?.get(name);
+    if (local) return new LocalClient(local, timeouts, logger);
+    const secrets = config.INTERNAL_SECRETS;
+    if (secrets.length === 0)
+      throw new ConfigFault([`INTERNAL_SECRETS: needed, since subgraph ${name} is in another process`]);
+    return new RemoteClient({ name, url: config.SUBGRAPH_URLS.get(name) ?? url, timeouts, secrets, clock });
+  };
+}
