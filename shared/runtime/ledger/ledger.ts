@@ -196,7 +196,7 @@ export class Ledger extends LedgerBooks {
     });
   }
 
-  #write(draft: Draft): Promise<Receipt> {
+  async #write(draft: Draft): Promise<Receipt> {
     requireAmounts(draft.entries);
     return this.db.transaction(async (tx) => {
       const accounts = await lockAccounts(tx, draft.entries);
@@ -213,7 +213,12 @@ export class Ledger extends LedgerBooks {
     });
   }
 
-  #resolve(kind: 'post' | 'void', key: string, holdId: string, resolution: HoldResolution): Promise<Receipt> {
+  async #resolve(
+    kind: 'post' | 'void',
+    key: string,
+    holdId: string,
+    resolution: HoldResolution,
+  ): Promise<Receipt> {
     requireId(holdId, 'hold');
     if (resolution.entries) requireAmounts(resolution.entries);
     return this.db.transaction(async (tx) => {

@@ -1,0 +1,55 @@
+/** A ledger in a schema of the test's own, and a plain connection beside it for whoever bypasses the ledger. */
+import pg from 'pg';
+import { testDatabase } from '../../testing/postgres.ts';
+import { Database } from '../database.ts';
+import { migrateRuntimeTables } from '../runtime-tables.ts';
+import { type EntryDraft, Ledger } from './ledger.ts';
+
+export interface LedgerUnderTest extends AsyncDisposable {
+  readonly db: Database;
+  readonly ledger: Ledger;
+  readonly sql: pg.Client;
+  readonly databaseName: string;
+}
+
+export async function openLedger(options: { poolSize?: number } = {}): Promise<LedgerUnderTest> {
+  await using opening = new AsyncDisposableStack();
+  const database = opening.use(await testDatabase());
+  const sql = new pg.Client({ connectionString: database.url });
+  await sql.connect();
+  opening.defer(() => sql.end());
+  await migrateRuntimeTables(sql, 'ledger_test', true);
+  const db = opening.use(
+    await Database.open({
+      url: database.url,
+      schema: 'ledger_test',
+      entities: [],
+      migrations: '.',
+      poolSize: options.poolSize,
+    }),
+  );
+  const opened = opening.move();
+  return {
+    db,
+    ledger: new Ledger(db),
+    sql,
+    databaseName: database.name,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** `move('a', 'b', 5n)`: debits a, credits b. */
+export const move = (debit: string, credit: string, amount: bigint): EntryDraft[] => [
+  { account: debit, side: 'debit', amount },
+  { account: credit, side: 'credit', amount },
+];
+
+let journals = 0;
+
+/** A journal with a key, a reason and a cause of its own. */
+export const journal = (...entries: readonly (readonly EntryDraft[])[]) => {
+  journals += 1;
+  return { key: `test-${journals}`, reason: 'test', cause: { test: journals }, entries: entries.flat() };
+};
+
+export const HOLD_UNTIL = new Date('2030-01-01T00:00:00Z');
