@@ -50,7 +50,10 @@ async function runTests(): Promise<Outcome> {
       BATON_TEST_TEMPLATE: run.template,
       BATON_TEST_RUN: run.name,
     });
-    return outcomeOf(report.parse(JSON.parse(await readFile(reportFile, 'utf8'))), exitCode);
+    const account = await readFile(reportFile, 'utf8').catch(() => undefined);
+    if (account === undefined)
+      throw new Error(`Jest ended with ${exitCode} and without an account of its tests`);
+    return outcomeOf(report.parse(JSON.parse(account)), exitCode);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

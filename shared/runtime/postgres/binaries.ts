@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
@@ -60,7 +61,7 @@ async function linkLibraries(packageFolder: string): Promise<boolean> {
 }
 
 async function copyPackage(packageFolder: string, destination: string): Promise<void> {
-  const half = `${destination}.${process.pid}`;
+  const half = `${destination}.${randomUUID()}`;
   await mkdir(half, { recursive: true });
   await cp(join(packageFolder, 'native'), join(half, 'native'), { recursive: true, verbatimSymlinks: true });
   await linkLibraries(half);
