@@ -18,9 +18,11 @@ export interface StepOptions {
 export interface Saga {
   readonly id: string;
   /**
-   * Runs once and remembers the result (JSON). At least once for effects outside the database: pass
-   * `saga.key(name)` on as idempotency key. Refusals end the saga after all undos; transient errors are
-   * retried with back-off and without limit; anything else is retried five times, then the saga is parked.
+   * Runs once and remembers the result, which becomes plain JSON at once. At least once for effects outside
+   * the database: pass `saga.key(name)` on as idempotency key. A refusal that leaves `run` ends the saga after
+   * all undos; transient errors are retried with back-off and without limit; anything else is retried five
+   * times, then the saga is parked and nothing is undone. Names are unique within a saga. Steps may run side
+   * by side as one flat `Promise.all`, with no further step inside a branch.
    */
   step<T>(name: string, run: () => Promise<T>, options?: StepOptions): Promise<T>;
   /**
@@ -30,7 +32,7 @@ export interface Saga {
   waitFor<T extends object>(name: string, look: () => Promise<T | null>, until: Date): Promise<T | null>;
   /** The clock's time as of the first time the saga came here. */
   now(name: string): Promise<Date>;
-  /** Idempotency key of a step: the same on every try. */
+  /** Idempotency key of a step: the same on every try, another for every saga. */
   key(step: string): string;
 }
 
@@ -45,19 +47,39 @@ export interface JobDefinition<Payload = unknown> {
   /** `<subgraph>.<job>`. */
   readonly name: string;
   readonly payload: z.ZodType<Payload>;
-  /** Idempotent; retried like a saga's step. */
+  /** Idempotent; retried like a saga's step. A refusal ends the job. */
   run(payload: Payload): Promise<void>;
 }
 
+/** Any saga, whatever its input. */
+export interface AnySaga {
+  readonly name: string;
+  readonly input: z.ZodType;
+  run(saga: Saga, input: never): Promise<void>;
+}
+
+/** Any job, whatever its payload. */
+export interface AnyJob {
+  readonly name: string;
+  readonly payload: z.ZodType;
+  run(payload: never): Promise<void>;
+}
+
+/** `parked`: stopped at something unforeseen, until a person has looked and calls `resume`. */
+export type RunState = 'scheduled' | 'running' | 'done' | 'refused' | 'parked';
+
 export interface Durable {
-  /** Makes a saga or job known; all must be registered before `start`. `database` is where its tx come from. */
-  register(
-    subgraph: string,
-    definitions: { sagas?: readonly SagaDefinition<never>[]; jobs?: readonly JobDefinition<never>[] },
-  ): void;
-  /** Starts with the caller's commit. The same id a second time is the same saga: nothing happens. */
+  /** Makes sagas and jobs known; all must be registered before `start`. */
+  register(subgraph: string, definitions: { sagas?: readonly AnySaga[]; jobs?: readonly AnyJob[] }): void;
+  /**
+   * Starts with the caller's commit. The same id a second time is the same saga: nothing happens. Ids belong
+   * to a definition: the booking's id may name its saga, its refund's saga and its reminder job.
+   */
   startSaga<Input>(tx: Transaction, saga: SagaDefinition<Input>, id: string, input: Input): Promise<void>;
-  /** Hints that something a saga waits for may have changed; losing the hint only delays. */
+  /**
+   * Hints, after the commit, that something the sagas of this id wait for may have changed. Reaches them in
+   * any process of the same database; losing the hint only delays.
+   */
   wake(sagaId: string): void;
   /** Runs a job at a time (at once where it is past), scheduled with the caller's commit, once per id. */
   schedule<Payload>(
@@ -66,8 +88,13 @@ export interface Durable {
     at: { id: string; runAt: Date },
     payload: Payload,
   ): Promise<void>;
+  /** How a saga or job stands; null where none of this id was started. */
+  stateOf(definition: { readonly name: string }, id: string): Promise<RunState | null>;
+  /** Lets a parked saga or job go on at the step where it stopped; false if it was not parked. */
+  resume(definition: { readonly name: string }, id: string): Promise<boolean>;
   /** Begins to work: recovers what a former process left behind. */
   start(): Promise<void>;
+  /** Lets effects under way end, leaves the rest to the next process. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ import type { Clock } from '../kernel/time.ts';
 import type { Environment } from './config.ts';
 import type { Contracts } from './contracts.ts';
 import { Database, type Entities } from './database.ts';
-import type { Durable, JobDefinition, SagaDefinition } from './durable.ts';
+import type { AnyJob, AnySaga, Durable } from './durable.ts';
 import { createGraphContext, executableSchema, type Resolvers } from './graph.ts';
 import { type Handler, Inbox } from './inbox.ts';
 import { answerRoutes, type Route } from './routes.ts';
@@ -44,8 +44,8 @@ export interface SubgraphDeps<Config> extends Omit<Process, 'env' | 'onQuery'> {
 export interface SubgraphParts {
   readonly resolvers: Resolvers;
   readonly handlers?: readonly Handler[];
-  readonly sagas?: readonly SagaDefinition<never>[];
-  readonly jobs?: readonly JobDefinition<never>[];
+  readonly sagas?: readonly AnySaga[];
+  readonly jobs?: readonly AnyJob[];
   readonly routes?: readonly Route[];
   readonly contract?: Answering;
   /** Runs once everything of this process is open: seeds, recurring jobs. */
