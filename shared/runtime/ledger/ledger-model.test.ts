@@ -63,7 +63,7 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('postHold' as const),
       hold: at,
-      percent: fc.option(fc.integer({ min: 0, max: 140 }), { freq: 1 }),
+      percent: fc.option(fc.integer({ min: 0, max: 140 }), { freq: 2 }),
       reuse,
     }),
   },
@@ -218,6 +218,6 @@ test('thousands of random requests are answered as the model answers them, and t
     'REPLAYED',
     'WRITTEN',
   ]);
-  expect(Math.min(...answers.values())).toBeGreaterThan(20);
+  expect(Math.min(...answers.values())).toBeGreaterThan(30);
   expect(answers.get('WRITTEN')).toBeGreaterThan(1_000);
 }, 60_000);
