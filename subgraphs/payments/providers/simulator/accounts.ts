@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { invalidRequest } from './api-error.ts';
+import { invalidRequest, noAccess } from './api-error.ts';
 import { type Context, SELF, tell } from './context.ts';
 import { listOf } from './lists.ts';
 import {
@@ -127,7 +127,11 @@ export const accountRoutes = [
     name: 'accounts.retrieve',
     request: 'GET /v1/accounts/:id',
     parameters: { expand: manyOf(text) },
-    handle: async (context, _, id) => (await context.tx.get('account', id)).doc,
+    async handle(context, _, id) {
+      const row = await context.tx.find('account', id);
+      if (!row) throw noAccess(id);
+      return row.doc;
+    },
   }),
   route<Stripe.AccountLinkCreateParams, Stripe.AccountLink>({
     name: 'account_links.create',

@@ -44,6 +44,15 @@ export function noSuch(object: string, id: string, param = 'id'): ApiError {
   });
 }
 
+/** 403: Stripe does not tell an account of others from one that does not exist. */
+export function noAccess(account: string): ApiError {
+  return new ApiError(403, {
+    type: 'invalid_request_error',
+    code: 'account_invalid',
+    message: `The provided key does not have access to account '${account}' (or that account does not exist). Application access may have been revoked.`,
+  });
+}
+
 export function unauthorized(message: string): ApiError {
   return new ApiError(401, { type: 'invalid_request_error', message });
 }

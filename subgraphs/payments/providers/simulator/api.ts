@@ -4,7 +4,7 @@
  */
 import type { Logger } from '#shared/runtime/logger.ts';
 import { accountRoutes } from './accounts.ts';
-import { ApiError, internalError, rateLimited, unauthorized } from './api-error.ts';
+import { ApiError, internalError, noAccess, rateLimited, unauthorized } from './api-error.ts';
 import { balanceRoutes } from './balance.ts';
 import { chargeRoutes } from './charges.ts';
 import type { Context, Delays } from './context.ts';
@@ -182,7 +182,9 @@ export class Api {
     await this.settleDue();
     const { store } = this.#options;
     if (request.account !== '')
-      await store.transaction((tx) => tx.get('account', request.account, '', 'Stripe-Account'));
+      await store.transaction(async (tx) => {
+        if (!(await tx.find('account', request.account))) throw noAccess(request.account);
+      });
     if (match.route.method === 'GET')
       return store.transaction(async (tx) => {
         const context = this.contextFor(tx, base);
