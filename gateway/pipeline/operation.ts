@@ -4,9 +4,12 @@ import {
   GraphQLError,
   getOperationAST,
   getVariableValues,
+  Kind,
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
+  OperationTypeNode,
   parse,
+  type SelectionSetNode,
   specifiedRules,
   validate,
 } from 'graphql';
@@ -41,6 +44,13 @@ export function prepareOperation(
   } catch (error) {
     return [coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')];
   }
+  if (hasConditionalSubscription(document)) {
+    return [
+      new GraphQLError("A subscription's root field cannot carry @include or @skip", {
+        extensions: { code: 'SUBSCRIPTION_ROOT_CONDITION' },
+      }),
+    ];
+  }
   const rules = [...specifiedRules, selectionLimit, ...(production ? [NoSchemaIntrospectionCustomRule] : [])];
   const faults = validate(graph.schema, document, rules, { maxErrors: 20 });
   if (faults.length > 0) return faults.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED'));
@@ -58,4 +68,44 @@ export function prepareOperation(
   });
   if (errors) return errors.map((error) => coded(error, BAD_USER_INPUT));
   return { document, operation, variables };
+}
+
+/**
+ * Whether a subscription of the document carries `@include` or `@skip` at its root, which neither the planner
+ * nor, with a variable, the validation of `graphql` survives: it has to be found before both.
+ */
+export function hasConditionalSubscription(document: DocumentNode): boolean {
+  const fragments = new Map(
+    document.definitions
+      .filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
+      .map((each) => [each.name.value, each.selectionSet]),
+  );
+  const visited = new Set<string>();
+  const conditional = (set: SelectionSetNode): boolean =>
+    set.selections.some((each) => {
+      if (each.directives?.some(({ name }) => name.value === 'include' || name.value === 'skip')) return true;
+      if (each.kind === Kind.FIELD) return false;
+      if (each.kind === Kind.INLINE_FRAGMENT) return conditional(each.selectionSet);
+      const fragment = fragments.get(each.name.value);
+      if (!fragment || visited.has(each.name.value)) return false;
+      visited.add(each.name.value);
+      return conditional(fragment);
+    });
+  return document.definitions.some(
+    (each) =>
+      each.kind === Kind.OPERATION_DEFINITION &&
+      each.operation === OperationTypeNode.SUBSCRIPTION &&
+      conditional(each.selectionSet),
+  );
+}
+
+/** The same for a text; false where it is no document. */
+export function isConditionalSubscription(source: unknown): boolean {
+  if (typeof source !== 'string' || !/\bsubscription\b/.test(source) || !/@(include|skip)\b/.test(source))
+    return false;
+  try {
+    return hasConditionalSubscription(parse(source, { maxTokens: MAX_TOKENS, noLocation: true }));
+  } catch {
+    return false;
+  }
 }

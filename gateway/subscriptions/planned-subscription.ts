@@ -14,7 +14,6 @@ import {
   GraphQLError,
   type GraphQLSchema,
   Kind,
-  type SelectionSetNode,
 } from 'graphql';
 import type { Logger } from 'pino';
 import { Lru } from '#shared/runtime/lru.ts';
@@ -48,11 +47,6 @@ export function subscribePlanned(request: SubscriptionRequest): PlannedSubscript
 }
 
 function plan({ graph, operation: { document, operation }, source }: SubscriptionRequest): SubscriptionPlan {
-  if (hasRootCondition(operation.selectionSet, fragmentsOf(document))) {
-    throw new GraphQLError("A subscription's root field cannot carry @include or @skip", {
-      extensions: { code: 'SUBSCRIPTION_ROOT_CONDITION' },
-    });
-  }
   const plans = plansOf.get(graph) ?? new Lru<string, SubscriptionPlan>(PLANS);
   plansOf.set(graph, plans);
   const operationName = operation.name?.value;
@@ -71,16 +65,6 @@ function plan({ graph, operation: { document, operation }, source }: Subscriptio
 function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {
   const fragments = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION);
   return Object.fromEntries(fragments.map((each) => [each.name.value, each]));
-}
-
-function hasRootCondition(set: SelectionSetNode, fragments: Record<string, FragmentDefinitionNode>): boolean {
-  return set.selections.some((each) => {
-    if (each.directives?.some(({ name }) => name.value === 'include' || name.value === 'skip')) return true;
-    if (each.kind === Kind.FIELD) return false;
-    const inner =
-      each.kind === Kind.INLINE_FRAGMENT ? each.selectionSet : fragments[each.name.value]?.selectionSet;
-    return inner ? hasRootCondition(inner, fragments) : false;
-  });
 }
 
 export class PlannedSubscription implements AsyncGenerator<ExecutionResult, undefined, unknown> {

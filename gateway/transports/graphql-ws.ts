@@ -95,22 +95,17 @@ export function createSocketTransport(options: SocketTransportOptions): SocketTr
   ): PlannedSubscription | readonly GraphQLError[] {
     if (running > config.SUBSCRIPTIONS_PER_SOCKET)
       return [coded('TOO_MANY_SUBSCRIPTIONS', 'Too many subscriptions on this connection')];
-    const { graph } = supergraph;
-    const prepared = prepareOperation(graph, payload, config.PRODUCTION);
-    if (!('operation' in prepared)) return prepared;
-    if (prepared.operation.operation !== 'subscription')
-      return [coded('SUBSCRIPTIONS_ONLY', 'Send queries and mutations over HTTP')];
     const requestId = newId();
     const { viewer } = connection.identity;
-    logger.info({ requestId, operation: prepared.operation.name?.value }, 'subscribe');
+    const { graph } = supergraph;
     try {
-      return subscribePlanned({
-        graph,
-        operation: prepared,
-        source: payload.query,
-        facts: { viewer, requestId },
-        logger,
-      });
+      const prepared = prepareOperation(graph, payload, config.PRODUCTION);
+      if (!('operation' in prepared)) return prepared;
+      if (prepared.operation.operation !== 'subscription')
+        return [coded('SUBSCRIPTIONS_ONLY', 'Send queries and mutations over HTTP')];
+      logger.info({ requestId, operation: prepared.operation.name?.value }, 'subscribe');
+      const facts = { viewer, requestId };
+      return subscribePlanned({ graph, operation: prepared, source: payload.query, facts, logger });
     } catch (error) {
       if (error instanceof GraphQLError && error.extensions.code) return [error];
       logger.error({ err: error, requestId }, 'a subscription could not be planned');

@@ -13,6 +13,7 @@ import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.
 import { formatClientError } from '../errors.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import { MAX_TOKENS, selectionLimit } from '../pipeline/limits.ts';
+import { isConditionalSubscription } from '../pipeline/operation.ts';
 import { passToSubgraph } from '../routes.ts';
 import type { Supergraph } from '../supergraph.ts';
 import type { AccessTokens } from '../viewer.ts';
@@ -52,6 +53,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     express.json({ limit: BODY_LIMIT, type: ['application/json', 'application/*+json'] }),
     expressMiddleware(apollo, {
       context: async ({ req, res }): Promise<RequestFacts> => {
+        if (isConditionalSubscription(req.body?.query ?? req.query.query)) throw overHttp();
         const { viewer } = await tokens.identify(req.headers.authorization);
         return { viewer, requestId: res.locals.requestId as string, signal: closed(res) };
       },
@@ -82,10 +84,14 @@ function createApollo({ config, supergraph, logger }: HttpTransportOptions): Apo
   });
 }
 
+const refused = (code: string, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+
+const overHttp = (): GraphQLError =>
+  refused('SUBSCRIPTION_NEEDS_WEBSOCKET', 'Subscribe over graphql-transport-ws at this address');
+
 /** Client mistakes that Apollo Server would let through to the executor and answer with 500. */
 function requestRules(logger: Logger): ApolloServerPlugin<RequestFacts> {
-  const refused = (code: string, message: string) =>
-    new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
   return {
     requestDidStart: async () => ({
       didResolveOperation: async ({ operation }) => {

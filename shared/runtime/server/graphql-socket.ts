@@ -52,7 +52,10 @@ export function openGraphqlSocket<Extra>(
       send: (text) => {
         if (socket.readyState !== socket.OPEN) return;
         const { promise, resolve } = Promise.withResolvers<void>();
-        const stalled = setTimeout(() => close(STALLED.code, STALLED.reason), limits.stallAfter);
+        const stalled = setTimeout(() => {
+          close(STALLED.code, STALLED.reason);
+          end(STALLED.code, STALLED.reason);
+        }, limits.stallAfter);
         // A failed send is followed by `close`, which ends everything that runs on this socket.
         socket.send(text, () => {
           clearTimeout(stalled);
@@ -71,6 +74,15 @@ export function openGraphqlSocket<Extra>(
     },
     extra,
   );
+
+  let ended = false;
+  /** Ends all operations; a stalled peer's at once, not only when its connection has finally gone. */
+  function end(code: number, reason: string): void {
+    clearInterval(ping);
+    if (ended) return;
+    ended = true;
+    closed(code, reason).catch((err: unknown) => logger.error({ err }, 'socket clean-up failed'));
+  }
 
   const deliver = inOrderPerId((text) => receive(text));
   socket.on('message', (text) => {

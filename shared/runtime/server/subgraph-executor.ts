@@ -129,9 +129,11 @@ export class SubgraphExecutor {
     call: SubgraphCall,
   ): FormattedExecutionResult {
     if (!result.errors) return { data: result.data ?? null };
-    // Without `data` nothing was executed: the variables did not fit.
-    if (!('data' in result)) return { errors: result.errors.map((error) => coded(error, BAD_USER_INPUT)) };
-    return { data: result.data ?? null, errors: result.errors.map((error) => this.toWireError(error, call)) };
+    const { errors } = result;
+    // Neither data nor a path: nothing was executed, the variables did not fit.
+    const toWire = (error: GraphQLError) =>
+      'data' in result || error.path ? this.toWireError(error, call) : coded(error, BAD_USER_INPUT);
+    return { ...('data' in result ? { data: result.data ?? null } : {}), errors: errors.map(toWire) };
   }
 
   /** How an error leaves the subgraph: refusals with code, kind and details, the unexpected logged and coded. */
