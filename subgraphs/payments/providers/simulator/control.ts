@@ -66,7 +66,7 @@ export interface SimulatorState {
   readonly connectedBalances: Readonly<
     Record<string, Readonly<Record<string, { available: number; pending: number }>>>
   >;
-  readonly webhooks: { readonly waiting: number; readonly delivered: number };
+  readonly webhooks: { readonly waiting: number; readonly delivered: number; readonly attempts: number };
 }
 
 /** `GET /_simulator/state`: counted from the balance transactions, not from what the objects claim. */
@@ -90,8 +90,8 @@ export async function stateOf(context: Context): Promise<SimulatorState> {
   const accounts = await client.query<{ id: string }>(
     `SELECT id FROM ${schema}.objects WHERE object = 'account' ORDER BY sequence`,
   );
-  const webhooks = await client.query<{ waiting: number; delivered: number }>(
-    `SELECT count(*) FILTER (WHERE delivered_at IS NULL)::int AS waiting, count(delivered_at)::int AS delivered FROM ${schema}.deliveries`,
+  const webhooks = await client.query<SimulatorState['webhooks']>(
+    `SELECT count(*) FILTER (WHERE delivered_at IS NULL)::int AS waiting, count(delivered_at)::int AS delivered, coalesce(sum(attempts), 0)::int AS attempts FROM ${schema}.deliveries`,
   );
   const balanceFor = async (account: string) =>
     Object.fromEntries(
@@ -112,7 +112,7 @@ export async function stateOf(context: Context): Promise<SimulatorState> {
     ),
     balance: await balanceFor(''),
     connectedBalances: Object.fromEntries(connected),
-    webhooks: webhooks.rows[0] ?? { waiting: 0, delivered: 0 },
+    webhooks: webhooks.rows[0] ?? { waiting: 0, delivered: 0, attempts: 0 },
   };
 }
 

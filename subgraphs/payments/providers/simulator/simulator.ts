@@ -178,6 +178,7 @@ export async function startStripeSimulator(options: SimulatorOptions): Promise<S
     faults,
     state,
     async [Symbol.asyncDispose]() {
+      if (stopping.signal.aborted) return;
       stopping.abort();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
