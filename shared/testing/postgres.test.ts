@@ -41,3 +41,11 @@ test("a test database is used with the limits of a service's session", async () 
     ),
   ).toEqual([{ lock: '2s', su: 'off' }]);
 });
+
+test('a superuser reaches the same database past every rule of it', async () => {
+  await using database = await testDatabase();
+  await query(database.url, 'create table parcels as select 1 as id');
+  expect(
+    await query(database.superuserUrl, "select id, current_setting('is_superuser') as su from parcels"),
+  ).toEqual([{ id: 1, su: 'on' }]);
+});

@@ -4,7 +4,10 @@ import { testingConfig } from './testing.config.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
+  /** As the role that services have. */
   readonly url: string;
+  /** As the role that no rule of the database holds, to prove what is found when somebody breaks one. */
+  readonly superuserUrl: string;
 }
 
 /**
@@ -12,16 +15,21 @@ export interface TestDatabase extends AsyncDisposable {
  * It is dropped at the end, whoever is still connected.
  */
 export async function testDatabase(): Promise<TestDatabase> {
-  const { serverUrl, template, run } = testingConfig();
+  const { serverUrl, superuserUrl, template, run } = testingConfig();
   const name = `baton_test_${run}_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, `create database ${name} template ${template}`);
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
   return {
     name,
-    url: url.href,
+    url: databaseOn(serverUrl, name),
+    superuserUrl: databaseOn(superuserUrl, name),
     [Symbol.asyncDispose]: () => onServer(serverUrl, `drop database if exists ${name} with (force)`),
   };
+}
+
+function databaseOn(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 /** Patient: with two workers on a busy machine a clone may take longer than a service may wait for a statement. */

@@ -8,6 +8,8 @@ import pg from 'pg';
 export interface TestServer {
   /** Any database of the server, as the role that services have: clones are made and used through it. */
   readonly url: string;
+  /** The same server, as the role that no rule of a database holds; the service role's where there is no other. */
+  readonly superuserUrl: string;
   /** A database of the server, as the role that migrates: it may wait long. */
   migrationUrl(database?: string): string;
 }

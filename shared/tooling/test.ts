@@ -47,6 +47,7 @@ async function runTests(): Promise<Outcome> {
     const reportFile = join(folder, 'report.json');
     const exitCode = await runJest(reportFile, {
       BATON_TEST_SERVER_URL: server.url,
+      BATON_TEST_SUPERUSER_URL: server.superuserUrl,
       BATON_TEST_TEMPLATE: run.template,
       BATON_TEST_RUN: run.name,
     });
@@ -66,6 +67,7 @@ async function embeddedServer(): Promise<TestServer & AsyncDisposable> {
   });
   return {
     url: server.url('postgres'),
+    superuserUrl: server.superuserUrl('postgres'),
     migrationUrl: (database = 'postgres') => server.migrationUrl(database),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -74,6 +76,7 @@ async function embeddedServer(): Promise<TestServer & AsyncDisposable> {
 function externalServer(databaseUrl: string): TestServer & AsyncDisposable {
   return {
     url: databaseUrl,
+    superuserUrl: databaseUrl,
     migrationUrl(database) {
       const url = new URL(databaseUrl);
       if (database) url.pathname = `/${database}`;

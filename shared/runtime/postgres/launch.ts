@@ -24,6 +24,7 @@ const settings = {
   log_checkpoints: 'off',
 };
 
+export const SUPERUSER = 'postgres';
 export const SERVICE = 'baton';
 export const MIGRATOR = 'baton_migrator';
 
@@ -123,8 +124,8 @@ async function enter(home: PostgresHome, port: number): Promise<pg.Client> {
   const presence = new pg.Client({
     host: '127.0.0.1',
     port,
-    user: 'postgres',
-    password: home.passwordOf('postgres'),
+    user: SUPERUSER,
+    password: home.passwordOf(SUPERUSER),
     database: 'postgres',
     connectionTimeoutMillis: 3_000,
     application_name: `launcher ${process.pid}`,

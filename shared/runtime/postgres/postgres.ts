@@ -9,7 +9,7 @@ import pg from 'pg';
 import { postgresBinaries } from './binaries.ts';
 import { ensureCluster, isRunning } from './cluster.ts';
 import { openHome, type PostgresHome } from './home.ts';
-import { type Entered, enterOrLaunch, MIGRATOR, PRESENCE_LOCK, SERVICE } from './launch.ts';
+import { type Entered, enterOrLaunch, MIGRATOR, PRESENCE_LOCK, SERVICE, SUPERUSER } from './launch.ts';
 
 export interface PostgresOptions {
   /** Holds the data, the password and the log; made when missing. */
@@ -30,6 +30,8 @@ export interface Postgres extends AsyncDisposable {
   url(database: string): string;
   /** For migrations and other patient work: the same rights, no such limits; what it makes belongs to the services' role. */
   migrationUrl(database: string): string;
+  /** For operators and for tests of faults: no rule of the database holds it. */
+  superuserUrl(database: string): string;
   ensureDatabase(name: string): Promise<void>;
   createDatabaseFromTemplate(name: string, template: string): Promise<void>;
   /** Ends the sessions that still use it; a database that is not there is no error. */
@@ -86,6 +88,10 @@ class RunningPostgres implements Postgres {
 
   migrationUrl(database: string): string {
     return this.#url(MIGRATOR, database);
+  }
+
+  superuserUrl(database: string): string {
+    return this.#url(SUPERUSER, database);
   }
 
   async ensureDatabase(name: string): Promise<void> {
