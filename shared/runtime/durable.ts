@@ -4,7 +4,7 @@
  * deterministic one in memory on the injected clock that may crash between any two steps, for tests.
  */
 import type { z } from 'zod';
-import type { Database, Transaction } from './database.ts';
+import type { Transaction } from './database.ts';
 
 export interface StepOptions {
   /**
@@ -58,6 +58,10 @@ export interface AnySaga {
   run(saga: Saga, input: never): Promise<void>;
 }
 
+/** What starting needs to know; a service names what it starts and is not tied to what runs it. */
+export type SagaName<Input> = Pick<SagaDefinition<Input>, 'name' | 'input'>;
+export type JobName<Payload> = Pick<JobDefinition<Payload>, 'name' | 'payload'>;
+
 /** Any job, whatever its payload. */
 export interface AnyJob {
   readonly name: string;
@@ -75,7 +79,7 @@ export interface Durable {
    * Starts with the caller's commit. The same id a second time is the same saga: nothing happens. Ids belong
    * to a definition: the booking's id may name its saga, its refund's saga and its reminder job.
    */
-  startSaga<Input>(tx: Transaction, saga: SagaDefinition<Input>, id: string, input: Input): Promise<void>;
+  startSaga<Input>(tx: Transaction, saga: SagaName<Input>, id: string, input: Input): Promise<void>;
   /**
    * Hints, after the commit, that something the sagas of this id wait for may have changed. Reaches them in
    * any process of the same database; losing the hint only delays.
@@ -84,7 +88,7 @@ export interface Durable {
   /** Runs a job at a time (at once where it is past), scheduled with the caller's commit, once per id. */
   schedule<Payload>(
     tx: Transaction,
-    job: JobDefinition<Payload>,
+    job: JobName<Payload>,
     at: { id: string; runAt: Date },
     payload: Payload,
   ): Promise<void>;
@@ -100,5 +104,3 @@ export interface Durable {
 
 export const defineSaga = <Input>(definition: SagaDefinition<Input>): SagaDefinition<Input> => definition;
 export const defineJob = <Payload>(definition: JobDefinition<Payload>): JobDefinition<Payload> => definition;
-
-export type { Database };

@@ -9,14 +9,7 @@ import { after, parseDuration } from '../kernel/time.ts';
 import type { Transaction } from '../runtime/database.ts';
 import type { Bell, Engine, StepEvent } from '../runtime/durable/engine.ts';
 import { type Outcome, runId, runJob, runSaga } from '../runtime/durable/run.ts';
-import type {
-  AnyJob,
-  AnySaga,
-  Durable,
-  JobDefinition,
-  RunState,
-  SagaDefinition,
-} from '../runtime/durable.ts';
+import type { AnyJob, AnySaga, Durable, JobName, RunState, SagaName } from '../runtime/durable.ts';
 import type { ManualClock } from './clock.ts';
 
 export interface DeterministicOptions {
@@ -101,18 +94,13 @@ export class DeterministicDurable implements Durable {
     }
   }
 
-  async startSaga<Input>(
-    tx: Transaction,
-    saga: SagaDefinition<Input>,
-    id: string,
-    input: Input,
-  ): Promise<void> {
+  async startSaga<Input>(tx: Transaction, saga: SagaName<Input>, id: string, input: Input): Promise<void> {
     this.#add(tx, saga, id, z.encode(saga.input, input), this.#clock.now());
   }
 
   async schedule<Payload>(
     tx: Transaction,
-    job: JobDefinition<Payload>,
+    job: JobName<Payload>,
     at: { id: string; runAt: Date },
     payload: Payload,
   ): Promise<void> {

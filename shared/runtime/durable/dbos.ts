@@ -14,12 +14,12 @@ import { z } from 'zod';
 import { newId } from '../../kernel/ids.ts';
 import { type Clock, SECOND, systemClock } from '../../kernel/time.ts';
 import type { Transaction } from '../database.ts';
-import type { AnyJob, AnySaga, Durable, JobDefinition, RunState, SagaDefinition } from '../durable.ts';
+import type { AnyJob, AnySaga, Durable, JobName, RunState, SagaName } from '../durable.ts';
 import { isTransient } from '../transient.ts';
 import { Wakeups } from '../wakeups.ts';
 import type { Bell, Engine, StepEvent } from './engine.ts';
 import { beatEvery, Executors, silentAfter } from './executors.ts';
-import { defaultSchema, migrateDurable } from './migrate.ts';
+import { defaultSchema, migrateDurable, withSettings } from './migrate.ts';
 import { type Outcome, Parked, runId, runJob, runSaga } from './run.ts';
 
 export { migrateDurable } from './migrate.ts';
@@ -120,12 +120,7 @@ class DbosDurable implements Durable {
     }
   }
 
-  async startSaga<Input>(
-    tx: Transaction,
-    saga: SagaDefinition<Input>,
-    id: string,
-    input: Input,
-  ): Promise<void> {
+  async startSaga<Input>(tx: Transaction, saga: SagaName<Input>, id: string, input: Input): Promise<void> {
     await this.#enqueue(tx, saga, id, z.encode(saga.input, input), undefined);
   }
 
@@ -135,7 +130,7 @@ class DbosDurable implements Durable {
 
   async schedule<Payload>(
     tx: Transaction,
-    job: JobDefinition<Payload>,
+    job: JobName<Payload>,
     at: { id: string; runAt: Date },
     payload: Payload,
   ): Promise<void> {
@@ -174,13 +169,17 @@ class DbosDurable implements Durable {
     const queueNames = [...this.#subgraphs].map(queueOfSubgraph);
     DBOS.setConfig({
       name: this.#applicationName,
-      systemDatabaseUrl: databaseUrl,
+      systemDatabaseUrl: withSettings(
+        databaseUrl,
+        '-c lock_timeout=10s',
+        '-c idle_in_transaction_session_timeout=60s',
+      ),
       systemDatabaseSchemaName: schema,
       systemDatabasePoolSize: 10,
       applicationVersion,
       executorID: executorId,
       listenQueues: queueNames,
-      logger: quiet(logger),
+      logger: quiet(logger, () => this.#closing.signal.aborted),
       runMigrations: false,
       useListenNotify: false,
     });
@@ -199,7 +198,8 @@ class DbosDurable implements Durable {
     const deadline = performance.now() + drainMs;
     while (this.#underWay > 0 && performance.now() < deadline) await sleep(10);
     await Promise.all([...this.#claims.values()].map((claim) => claim.ended));
-    await DBOS.shutdown({ deregister: true });
+    // Long enough for ended sagas to write down their end; waiting ones never end here.
+    await DBOS.shutdown({ deregister: true, workflowCompletionTimeoutMS: 250 });
     await this.#executors.leave();
     if (!this.#options.wakeups) await this.#wakeups[Symbol.asyncDispose]();
     this.#onClosed();
@@ -382,11 +382,11 @@ function executor(): DBOSExecutor {
 }
 
 /** The engine's own log, one level lower: what matters to operators is logged here, once. */
-function quiet(logger: Logger): DLogger {
+function quiet(logger: Logger, isClosing = () => false): DLogger {
   return {
     debug: (entry) => logger.trace({ engine: 'dbos' }, String(entry)),
     info: (entry) => logger.debug({ engine: 'dbos' }, String(entry)),
-    warn: (entry) => logger.warn({ engine: 'dbos' }, String(entry)),
+    warn: (entry) => logger[isClosing() ? 'debug' : 'warn']({ engine: 'dbos' }, String(entry)),
     error: (entry, metadata) => {
       if (!(metadata?.error instanceof Parked)) {
         logger.warn({ engine: 'dbos', err: metadata?.error }, String(entry));

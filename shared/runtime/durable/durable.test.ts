@@ -435,4 +435,54 @@ describe('on DBOS only', () => {
     await second.until(async () => (await second.durable.stateOf(story, id)) === 'done');
     expect(log).toEqual(['ask', '{"yes":true}']);
   });
+
+  test('sagas outlive a database that throws everybody out, and compensate nothing', async () => {
+    const ids = Array.from({ length: 20 }, newId);
+    const log: string[] = [];
+    for (const id of ids) {
+      stories.set(id, async (saga) => {
+        for (const step of ['hold', 'charge', 'confirm', 'tell']) {
+          await saga.step(
+            step,
+            () =>
+              database.transaction(async (tx) => {
+                await tx.sql('insert into effects (key) values (?) on conflict do nothing', [saga.key(step)]);
+                await tx.sql('select pg_sleep(0.03)');
+              }),
+            { undo: async () => log.push(`undo ${saga.key(step)}`) },
+          );
+        }
+      });
+    }
+    const admin = new pg.Client({ connectionString: postgres.url });
+    await admin.connect();
+    try {
+      await admin.query('create table suite.effects (key text primary key)');
+      await using adapter = await dbos(postgres.url);
+      const { durable } = adapter;
+      durable.register('suite', { sagas: [story] });
+      await durable.start();
+      await database.transaction(async (tx) => {
+        for (const id of ids) await durable.startSaga(tx, story, id, { note: '' });
+      });
+      for (const effects of [1, 10, 30]) {
+        await adapter.until(async () => {
+          const { rows } = await admin.query('select count(*)::int as count from suite.effects');
+          return rows[0].count >= effects;
+        });
+        await admin.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and pid <> pg_backend_pid()`,
+        );
+      }
+      for (const id of ids) {
+        await adapter.until(async () => (await durable.stateOf(story, id)) === 'done');
+      }
+      const { rows } = await admin.query('select count(*)::int as count from suite.effects');
+      expect(rows).toEqual([{ count: 4 * ids.length }]);
+      expect(log).toEqual([]);
+    } finally {
+      await admin.end();
+    }
+  });
 });

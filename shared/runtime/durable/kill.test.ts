@@ -8,6 +8,7 @@ import type { WorkerOrders } from '#shared/testing/durable-worker.ts';
 import { type TestDatabase, testDatabase } from '#shared/testing/postgres.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { StepEvent } from './engine.ts';
+import { migrateDurable } from './migrate.ts';
 
 let postgres: TestDatabase;
 let world: World;
@@ -45,7 +46,8 @@ async function work(
   return { signal, said: said.split('\n').filter((line) => line !== '') };
 }
 
-const phases = ['before', 'effect done', 'remembered'] as const;
+/** Death before a step and death once the former is remembered leave the same traces. */
+const phases = ['effect done', 'remembered'] as const;
 const forward = ['pick up', 'carry', 'hand over', 'settle'];
 const backward = ['undo hand over', 'undo carry', 'undo pick up'];
 
@@ -80,4 +82,20 @@ test('a saga whose process never returns is taken over by another', async () => 
   const { said } = await work({ executorId: 'second', awaitIds: [sagaId] });
   expect(said).toEqual([`${sagaId} done`]);
   expect(await effectsOf(sagaId)).toEqual(forward);
+});
+
+test('processes that start at once migrate one after the other', async () => {
+  await Promise.all(Array.from({ length: 4 }, () => migrateDurable(postgres.url, 'fresh')));
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      `select (select count(*)::int from fresh.executors) as executors,
+              (select count(*)::int from fresh.dbos_migrations) as versions,
+              to_regproc('fresh.enqueue_workflow') is not null as can_enqueue`,
+    );
+    expect(rows).toEqual([{ executors: 0, versions: 1, can_enqueue: true }]);
+  } finally {
+    await client.end();
+  }
 });

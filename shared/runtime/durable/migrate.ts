@@ -19,8 +19,10 @@ export async function migrateDurable(
   schema = defaultSchema,
   logger = silent,
 ): Promise<void> {
+  // Indexes built beside a running platform wait for its transactions longer than a service may.
+  const patientUrl = withSettings(databaseUrl, '-c lock_timeout=60s', '-c statement_timeout=0');
   const client = new pg.Client({
-    connectionString: databaseUrl,
+    connectionString: patientUrl,
     connectionTimeoutMillis: 10_000,
     query_timeout: 10_000,
     application_name: 'baton durable migration',
@@ -57,4 +59,14 @@ async function lock(client: pg.Client, name: string): Promise<void> {
     await sleep(100);
   }
   throw new Error(`another process has been migrating the durable engine's tables for two minutes`);
+}
+
+/** The same database, with settings of its sessions such as `-c lock_timeout=60s` beside those the url has. */
+export function withSettings(databaseUrl: string, ...settings: string[]): string {
+  const url = new URL(databaseUrl);
+  const present = url.searchParams.get('options');
+  url.searchParams.delete('options');
+  // `searchParams` would write a space as `+`, which PostgreSQL's clients take for a plus.
+  const options = encodeURIComponent([...(present ? [present] : []), ...settings].join(' '));
+  return `${url.href}${url.search === '' ? '?' : '&'}options=${options}`;
 }
