@@ -1,6 +1,7 @@
 /**
  * Generates the resolver types of every subgraph (subgraphs/<name>/<name>.generated.ts) and the typed
- * documents of the client operations (schema/operations/operations.generated.ts). `--check` fails on drift.
+ * documents of the client operations (schema/operations/operations.generated.ts). `--check` fails on drift;
+ * names of subgraphs limit the work to their resolver types, without composing.
  *
  * A service says what its resolvers' parents look like by exporting `<Type>View` from `<service>.service.ts`;
  * types without a view are passed around as the schema declares them.
@@ -15,6 +16,7 @@ import * as operationTypes from '@graphql-codegen/typescript-operations';
 import * as resolverTypes from '@graphql-codegen/typescript-resolvers';
 import { type DocumentNode, parse } from 'graphql';
 import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
+import { readSdl } from '#shared/runtime/sdl.ts';
 import { compose } from './compose.ts';
 
 const scalars = {
@@ -48,11 +50,11 @@ async function resolversOf(subgraph: string, sdl: string): Promise<string> {
   const mappers = Object.fromEntries(
     Object.entries(await views(subgraph)).filter(([type]) => declared.has(type)),
   );
-  return generate(document, [], `${subgraph}.generated.ts`, [
+  const generated = await generate(document, [], `${subgraph}.generated.ts`, [
     {
       typescript: {
         scalars,
-        enumType: 'string-literal',
+        enumsAsTypes: true,
         useTypeImports: true,
         maybeValue: 'T | null | undefined',
         skipTypename: false,
@@ -64,8 +66,9 @@ async function resolversOf(subgraph: string, sdl: string): Promise<string> {
         federation: true,
         scalars,
         mappers,
-        enumType: 'string-literal',
-        contextType: '#shared/runtime/graph.ts#GraphContext',
+        defaultMapper: 'Stub<{T}>',
+        enumsAsTypes: true,
+        contextType: 'GraphContext',
         useTypeImports: true,
         useIndexSignature: false,
         makeResolverTypeCallable: true,
@@ -73,6 +76,7 @@ async function resolversOf(subgraph: string, sdl: string): Promise<string> {
       },
     },
   ]);
+  return `${banner}import type { GraphContext, Stub } from '#shared/runtime/graph.ts';\n${generated}`;
 }
 
 /** Root types that a service only extends must exist for the generator. */
@@ -113,7 +117,7 @@ async function generate(
       ]),
     ) as never,
   });
-  return banner + output;
+  return output;
 }
 
 async function operations(api: string): Promise<string> {
@@ -127,32 +131,37 @@ async function operations(api: string): Promise<string> {
       document: parse(await readFile(join(folder, file), 'utf8')),
     })),
   );
-  return generate(parse(api), documents, 'operations.generated.ts', [
+  const generated = await generate(parse(api), documents, 'operations.generated.ts', [
     {
       typescript: {
         scalars: { ...scalars, DateTime: 'string', BigInt: 'string' },
-        enumType: 'string-literal',
+        enumsAsTypes: true,
         onlyOperationTypes: true,
       },
     },
     {
       'typescript-operations': {
         scalars: { ...scalars, DateTime: 'string', BigInt: 'string' },
-        enumType: 'string-literal',
+        enumsAsTypes: true,
       },
     },
     { 'typed-document-node': { useTypeImports: true } },
   ]);
+  return banner + generated;
 }
 
 const check = process.argv.includes('--check');
-const { files } = await compose();
+const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const wanted = new Map<string, string>();
-for (const { name, schemaFile } of listSubgraphs()) {
-  const sdl = files.get(schemaFile.replace(/^\.\//, ''));
-  if (sdl) wanted.set(`subgraphs/${name}/${name}.generated.ts`, await resolversOf(name, sdl));
+for (const { name } of listSubgraphs()) {
+  const folder = join(projectRoot, 'subgraphs', name);
+  if (!existsSync(folder) || (only.length > 0 && !only.includes(name))) continue;
+  wanted.set(`subgraphs/${name}/${name}.generated.ts`, await resolversOf(name, await readSdl(folder)));
 }
-wanted.set('schema/operations/operations.generated.ts', await operations(files.get('schema/api.graphql')!));
+if (only.length === 0) {
+  const { files } = await compose();
+  wanted.set('schema/operations/operations.generated.ts', await operations(files.get('schema/api.graphql')!));
+}
 
 const drifted: string[] = [];
 for (const [path, content] of wanted) {

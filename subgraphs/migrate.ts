@@ -12,7 +12,7 @@ import pg from 'pg';
 import { newId } from '#shared/kernel/ids.ts';
 import { migrateDurable } from '#shared/runtime/durable/migrate.ts';
 import { startPostgres } from '#shared/runtime/postgres/postgres.ts';
-import { projectRoot } from '#shared/runtime/rover.ts';
+import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
 import { migrateRuntimeTables } from '#shared/runtime/runtime-tables.ts';
 import { folderOf, openDatabase } from '#shared/runtime/subgraph.ts';
 import { readProcessConfig } from './process.config.ts';
@@ -44,8 +44,12 @@ async function migrateSchemas(url: string, registered: readonly RegisteredSubgra
       !(await client.query(`select pg_try_advisory_lock(hashtext('baton.migrate')) as mine`)).rows[0].mine
     )
       await sleep(100);
+    const ledgers = new Map(
+      registered.map(({ definition }) => [definition.name, definition.ledger ?? false]),
+    );
+    for (const { name } of listSubgraphs())
+      await migrateRuntimeTables(client, name, ledgers.get(name) ?? false);
     for (const { definition } of registered) {
-      await migrateRuntimeTables(client, definition.name, definition.ledger ?? false);
       if (!existsSync(join(folderOf(definition), 'migrations'))) continue;
       await using db = await openDatabase(definition, url);
       await db.orm.migrator.up();

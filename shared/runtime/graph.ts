@@ -21,6 +21,9 @@ export interface GraphContext {
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value | null>;
 }
 
+/** A resolver's parent where no service declares a view: what is known of it so far, its id at least. */
+export type Stub<T> = Partial<T> & (T extends { id: string } ? { id: string } : unknown);
+
 export function createGraphContext({ viewer, requestId, signal }: RequestFacts): GraphContext {
   const loaders = new Map<unknown, DataLoader<never, never>>();
   return {

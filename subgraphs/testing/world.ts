@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Caller, Contract } from '#shared/kernel/contract.ts';
 import type { EventDefinition, PayloadOf } from '#shared/kernel/event.ts';
 import { newId } from '#shared/kernel/ids.ts';
+import { after, parseDuration } from '#shared/kernel/time.ts';
 import { anonymous, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Environment } from '#shared/runtime/config.ts';
 import { Contracts } from '#shared/runtime/contracts.ts';
@@ -51,7 +52,6 @@ export class World implements AsyncDisposable {
   readonly shared: Process;
   readonly #subgraphs = new Map<string, RunningSubgraph>();
   readonly #resources: AsyncDisposableStack;
-  readonly #schemas = new Set<string>();
   #queries = 0;
 
   constructor(
@@ -67,7 +67,6 @@ export class World implements AsyncDisposable {
   }
 
   async open(options: WorldOptions): Promise<void> {
-    for (const { definition } of await loadSubgraphs()) this.#schemas.add(definition.name);
     for (const { definition } of await loadSubgraphs(options.subgraphs)) {
       this.#subgraphs.set(definition.name, this.#resources.use(await openSubgraph(definition, this.shared)));
     }
@@ -171,18 +170,31 @@ export class World implements AsyncDisposable {
 
   /** Delivers facts and runs sagas and jobs until nothing moves at the present time. */
   async settle(): Promise<void> {
-    for (let quiet = false; !quiet; ) {
-      let handled = 0;
-      for (const { inbox } of this.#subgraphs.values()) handled += await inbox.drain();
-      handled += await this.durable.settle();
-      quiet = handled === 0;
-    }
+    do {
+      await this.#drain();
+      await this.durable.settle();
+    } while ((await this.#drain()) > 0);
   }
 
-  /** Moves the clock and settles. */
+  /** Moves the clock, stopping and settling wherever something is due on the way. */
   async pass(duration: string | number): Promise<void> {
-    await this.clock.advance(duration);
+    const milliseconds = typeof duration === 'number' ? duration : parseDuration(duration);
+    const end = after(this.clock.now(), milliseconds);
     await this.settle();
+    for (;;) {
+      const due = this.durable.nextDueAt();
+      if (!due || due > end) break;
+      if (due > this.clock.now()) await this.clock.set(due);
+      await this.settle();
+    }
+    await this.clock.set(end);
+    await this.settle();
+  }
+
+  async #drain(): Promise<number> {
+    let handled = 0;
+    for (const { inbox } of this.#subgraphs.values()) handled += await inbox.drain();
+    return handled;
   }
 
   /** How many statements `work` sent. */
