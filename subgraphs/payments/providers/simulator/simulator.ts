@@ -157,7 +157,7 @@ export async function startStripeSimulator(options: SimulatorOptions): Promise<S
       } catch (error) {
         if (!signal.aborted) logger?.warn({ err: error }, 'the simulator could not do what was due');
       }
-      await delay(options.pollMs ?? 100, undefined, { signal, ref: false }).catch(() => undefined);
+      await delay(options.pollMs ?? 250, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
