@@ -81,6 +81,8 @@ export const readGatewayConfig = defineConfig({
   SOCKET_PING: duration('12s'),
   /** A client that takes nothing for so long is closed and told to resume. */
   SOCKET_STALL: duration('10s'),
+  /** Events that one subscription may lie behind; beyond that it is interrupted and told to resume. */
+  SUBSCRIPTION_BUFFER: z.coerce.number().int().positive().default(256),
   SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().positive().default(10),
 });
 

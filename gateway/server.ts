@@ -79,17 +79,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function connector({ config, localSubgraphs, logger, clock }: GatewayOptions): ConnectSubgraph {
-  const timeouts = {
+  const limits = {
     query: config.SUBGRAPH_TIMEOUT,
     mutation: config.MUTATION_TIMEOUT,
     route: config.ROUTE_TIMEOUT,
+    eventsBehind: config.SUBSCRIPTION_BUFFER,
   };
   return ({ name, url }) => {
     const local = localSubgraphs?.get(name);
-    if (local) return new LocalClient(local, timeouts, logger);
+    if (local) return new LocalClient(local, limits, logger);
     const secrets = config.INTERNAL_SECRETS;
     if (secrets.length === 0)
       throw new ConfigFault([`INTERNAL_SECRETS: needed, since subgraph ${name} is in another process`]);
-    return new RemoteClient({ name, url: config.SUBGRAPH_URLS.get(name) ?? url, timeouts, secrets, clock });
+    return new RemoteClient({ name, url: config.SUBGRAPH_URLS.get(name) ?? url, limits, secrets, clock });
   };
 }

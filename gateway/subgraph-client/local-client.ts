@@ -7,34 +7,34 @@ import {
   type RouteRequest,
   type SubgraphClient,
   SubgraphFailure,
-  type SubgraphTimeouts,
+  type SubgraphLimits,
 } from './subgraph-client.ts';
 
 export class LocalClient implements SubgraphClient {
   readonly name: string;
   readonly #local: LocalSubgraph;
   readonly #executor: SubgraphExecutor;
-  readonly #timeouts: SubgraphTimeouts;
+  readonly #limits: SubgraphLimits;
 
-  constructor(local: LocalSubgraph, timeouts: SubgraphTimeouts, logger: Logger) {
+  constructor(local: LocalSubgraph, limits: SubgraphLimits, logger: Logger) {
     this.name = local.name;
     this.#local = local;
     this.#executor = new SubgraphExecutor(local, logger);
-    this.#timeouts = timeouts;
+    this.#limits = limits;
   }
 
   execute(call: SubgraphCall) {
     if (isMutation(call.query)) {
       const lasting = { ...call, signal: new AbortController().signal };
-      return this.#within(this.#timeouts.mutation, this.#executor.execute(lasting));
+      return this.#within(this.#limits.mutation, this.#executor.execute(lasting));
     }
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, late.signal]);
-    return this.#within(this.#timeouts.query, this.#executor.execute({ ...call, signal }), late);
+    return this.#within(this.#limits.query, this.#executor.execute({ ...call, signal }), late);
   }
 
   subscribe(call: SubgraphCall) {
-    return this.#executor.subscribe(call);
+    return this.#executor.subscribe(call, this.#limits.eventsBehind);
   }
 
   async fetchRoute(request: RouteRequest, facts: RequestFacts): Promise<Response> {
@@ -43,7 +43,7 @@ export class LocalClient implements SubgraphClient {
     const signal = AbortSignal.any([facts.signal, late.signal]);
     const url = `http://${this.name}${request.target}`;
     const answer = this.#local.fetchRoute(toWebRequest({ ...request, url, signal }), { ...facts, signal });
-    return this.#within(this.#timeouts.route, answer, late);
+    return this.#within(this.#limits.route, answer, late);
   }
 
   async #within<Answer>(

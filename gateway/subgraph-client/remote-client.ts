@@ -19,18 +19,13 @@ import {
 } from '#shared/runtime/internal-auth.ts';
 import { EventQueue } from '#shared/runtime/server/event-queue.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
-import {
-  EVENTS_BEHIND,
-  isMutation,
-  type SubgraphCall,
-  toGraphQLError,
-} from '#shared/runtime/server/subgraph-executor.ts';
+import { isMutation, type SubgraphCall, toGraphQLError } from '#shared/runtime/server/subgraph-executor.ts';
 import { SOCKET_BODY } from '#shared/runtime/server/subgraph-server.ts';
 import {
   type RouteRequest,
   type SubgraphClient,
   SubgraphFailure,
-  type SubgraphTimeouts,
+  type SubgraphLimits,
 } from './subgraph-client.ts';
 
 const ANSWER_LIMIT = 32 * 1024 * 1024;
@@ -46,7 +41,7 @@ export interface RemoteOptions {
   readonly name: string;
   /** Of its GraphQL endpoint. */
   readonly url: string;
-  readonly timeouts: SubgraphTimeouts;
+  readonly limits: SubgraphLimits;
   readonly secrets: InternalSecrets;
   readonly clock: Clock;
 }
@@ -65,7 +60,7 @@ export class RemoteClient implements SubgraphClient {
     this.#agent = new Agent({
       connections: 64,
       keepAliveTimeout: 30_000,
-      connect: { timeout: Math.min(options.timeouts.query, 2_000) },
+      connect: { timeout: Math.min(options.limits.query, 2_000) },
     });
     this.#socket = this.#createSocket();
   }
@@ -73,7 +68,7 @@ export class RemoteClient implements SubgraphClient {
   async execute(call: SubgraphCall): Promise<FormattedExecutionResult> {
     const { query, operationName, variables } = call;
     const body = JSON.stringify({ query, operationName, variables });
-    const { mutation, query: quick } = this.#options.timeouts;
+    const { mutation, query: quick } = this.#options.limits;
     const late = AbortSignal.timeout(isMutation(query) ? mutation : quick);
     const signal = isMutation(query) ? late : AbortSignal.any([call.signal, late]);
     try {
@@ -121,8 +116,8 @@ export class RemoteClient implements SubgraphClient {
         headers,
         body: request.body,
         signal: facts.signal,
-        headersTimeout: this.#options.timeouts.route,
-        bodyTimeout: this.#options.timeouts.route,
+        headersTimeout: this.#options.limits.route,
+        bodyTimeout: this.#options.limits.route,
       });
       const empty = [101, 204, 205, 304].includes(answer.statusCode) || request.method === 'HEAD';
       if (empty) answer.body.resume();
@@ -140,7 +135,7 @@ export class RemoteClient implements SubgraphClient {
   subscribe(call: SubgraphCall): EventQueue<FormattedExecutionResult> {
     let unsubscribe: () => void = () => undefined;
     let over = false;
-    const queue = new EventQueue<FormattedExecutionResult>(EVENTS_BEHIND, () => {
+    const queue = new EventQueue<FormattedExecutionResult>(this.#options.limits.eventsBehind, () => {
       over = true;
       unsubscribe();
     });

@@ -13,11 +13,13 @@ export interface RouteRequest {
   readonly body: Readable | null;
 }
 
-export interface SubgraphTimeouts {
-  /** Milliseconds, as all here. */
+export interface SubgraphLimits {
+  /** Milliseconds, as the next two. */
   readonly query: number;
   readonly mutation: number;
   readonly route: number;
+  /** Events that a subscription may lie behind before it is cut off. */
+  readonly eventsBehind: number;
 }
 
 export interface SubgraphClient extends AsyncDisposable {

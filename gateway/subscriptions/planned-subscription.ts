@@ -17,7 +17,7 @@ import {
 } from 'graphql';
 import type { Logger } from 'pino';
 import { Lru } from '#shared/runtime/lru.ts';
-import { type EventQueue, EventQueueOverflow } from '#shared/runtime/server/event-queue.ts';
+import { type EventQueue, TOO_SLOW } from '#shared/runtime/server/event-queue.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { SUBSCRIPTION_INTERRUPTED } from '../errors.ts';
@@ -132,13 +132,14 @@ export class PlannedSubscription implements AsyncGenerator<ExecutionResult, unde
   /** What the client is told: the subgraph's own refusal, or that it should resume. */
   #interruption(error: unknown): GraphQLError {
     const { facts, logger } = this.#request;
-    if (error instanceof GraphQLError && error.extensions.code !== INTERNAL_SERVER_ERROR) return error;
-    const behind = error instanceof EventQueueOverflow;
+    const code = codeOf(error);
+    if (error instanceof GraphQLError && code && code !== INTERNAL_SERVER_ERROR && code !== TOO_SLOW)
+      return error;
     logger.warn({ err: error, requestId: facts.requestId }, 'a subscription was interrupted');
     return new GraphQLError('The subscription was interrupted: subscribe again after your last cursor', {
       extensions: {
         code: SUBSCRIPTION_INTERRUPTED,
-        details: { reason: behind ? 'TOO_SLOW' : 'UPSTREAM_LOST', resume: true },
+        details: { reason: code === TOO_SLOW ? TOO_SLOW : 'UPSTREAM_LOST', resume: true },
       },
     });
   }
@@ -162,3 +163,6 @@ export class PlannedSubscription implements AsyncGenerator<ExecutionResult, unde
     await this.return();
   }
 }
+
+const codeOf = (error: unknown): unknown =>
+  (error as { extensions?: { code?: unknown } } | null)?.extensions?.code;

@@ -51,16 +51,21 @@ export class Socket {
     this.send({ id, type: 'subscribe', payload: { query, variables } });
   }
 
-  /** The next message, which must be of this type (and id). */
-  async next(type: string, id?: string): Promise<Message> {
+  /** The next message, whatever it is. */
+  async any(): Promise<Message> {
     while (this.#received.length === 0) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const late = setTimeout(() => reject(new Error(`No ${type} came`)), 8_000);
+      const late = setTimeout(() => reject(new Error('No message came')), 8_000);
       this.#waiting = resolve;
       await promise;
       clearTimeout(late);
     }
-    const message = this.#received.shift() as Message;
+    return this.#received.shift() as Message;
+  }
+
+  /** The next message, which must be of this type (and id). */
+  async next(type: string, id?: string): Promise<Message> {
+    const message = await this.any();
     if (message.type !== type || (id !== undefined && message.id !== id))
       throw new Error(`Expected ${type} ${id ?? ''}, got ${JSON.stringify(message)}`);
     return message;

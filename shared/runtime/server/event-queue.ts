@@ -1,3 +1,6 @@
+/** The code of a reader that fell behind. */
+export const TOO_SLOW = 'TOO_SLOW';
+
 /**
  * A bounded queue between a source of events and the one reader of them.
  *
@@ -81,6 +84,8 @@ export class EventQueue<Event> implements AsyncGenerator<Event, undefined, unkno
 
 export class EventQueueOverflow extends Error {
   override readonly name = 'EventQueueOverflow';
+  /** Seen by GraphQL when the error crosses a socket. */
+  readonly extensions = { code: TOO_SLOW };
 
   constructor(limit: number) {
     super(`The reader is more than ${limit} events behind`);

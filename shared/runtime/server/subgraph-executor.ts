@@ -38,7 +38,7 @@ type Prepared = { readonly document: DocumentNode } | { readonly errors: readonl
 
 const DOCUMENTS = 1_000;
 /** Events that a subscription may lie behind its source before it is cut off. */
-export const EVENTS_BEHIND = 256;
+const EVENTS_BEHIND = 256;
 
 const shapeRules = specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule);
 
@@ -69,10 +69,10 @@ export class SubgraphExecutor {
   }
 
   /** The events of a subscription until the reader returns or `signal` aborts; fails with a coded error. */
-  subscribe(call: SubgraphCall): EventQueue<FormattedExecutionResult> {
+  subscribe(call: SubgraphCall, eventsBehind = EVENTS_BEHIND): EventQueue<FormattedExecutionResult> {
     const stop = new AbortController();
     const signal = AbortSignal.any([call.signal, stop.signal]);
-    const queue = new EventQueue<FormattedExecutionResult>(EVENTS_BEHIND, () => stop.abort());
+    const queue = new EventQueue<FormattedExecutionResult>(eventsBehind, () => stop.abort());
     signal.addEventListener('abort', () => queue.finish(), { once: true });
     this.#feed(queue, { ...call, signal }).catch((error) => {
       const { message, ...rest } = this.toWireError(error, call);

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { defineConfig, type Environment, flag } from '#shared/runtime/config.ts';
+
+const read = defineConfig({
+  /** Of the single endpoint. */
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  HOST: z.string().default('127.0.0.1'),
+  /** An external PostgreSQL; without one the embedded server is started. */
+  DATABASE_URL: z.string().optional(),
+  /** Where the embedded server, the keys and uploaded files are kept. */
+  DATA_DIR: z.string().default('.data'),
+  /** `one`: everything in this process. `split`: gateway and every subgraph in a process of its own. */
+  FORM: z.enum(['one', 'split']).default('one'),
+  /** `demo`: windows of seconds and a few people and trips to begin with. `plain`: production's windows, empty. */
+  WORLD: z.enum(['demo', 'plain']).default('demo'),
+  LOG_LEVEL: z.string().default('warn'),
+  /** True where a machine reads the output: one JSON line when ready. */
+  JSON_OUTPUT: flag(false),
+  /** Endpoint that the demo talks to. */
+  BATON_URL: z.url().default('http://127.0.0.1:4000/graphql'),
+});
+
+export type JourneysConfig = ReturnType<typeof read> & { readonly env: Environment };
+
+export const readJourneysConfig = (env: Environment = process.env): JourneysConfig => ({ ...read(env), env });

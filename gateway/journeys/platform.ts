@@ -1,0 +1,134 @@
+/**
+ * The whole platform on one machine: PostgreSQL, migrations, gateway and subgraphs, in one process or split.
+ * Only this folder sees gateway and subgraphs together.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { isAbsolute, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '#shared/kernel/time.ts';
+import type { Environment } from '#shared/runtime/config.ts';
+import { createLogger } from '#shared/runtime/logger.ts';
+import { startPostgres } from '#shared/runtime/postgres/postgres.ts';
+import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
+import { migrateAll } from '../../subgraphs/migrate.ts';
+import { readProcessConfig } from '../../subgraphs/process.config.ts';
+import { openProcess } from '../../subgraphs/process.ts';
+import { gatewayConfigOf } from '../gateway.config.ts';
+import { startGateway } from '../server.ts';
+import type { JourneysConfig } from './journeys.config.ts';
+import { keyEnvironment } from './keys.ts';
+
+export interface Platform extends AsyncDisposable {
+  /** Of the GraphQL endpoint. */
+  readonly url: string;
+  /** Settles when a part ends that should not have. */
+  readonly ended: Promise<string>;
+}
+
+type Say = (line: string) => void;
+
+/** Windows of the demo world: nobody waits for days, and no code path is special. */
+const demoWindows = {
+  INSPECTION_WINDOW: '4s',
+  PAYOUT_DELAY: '0s',
+  TRIP_PUBLISH_LEAD: '1m',
+  HANDOFF_WINDOW_BEFORE: '90d',
+  HANDOFF_WINDOW_AFTER: '2d',
+};
+
+export async function startPlatform(config: JourneysConfig, say: Say): Promise<Platform> {
+  await using opened = new AsyncDisposableStack();
+  const dataDir = isAbsolute(config.DATA_DIR) ? config.DATA_DIR : join(projectRoot, config.DATA_DIR);
+  const env: Environment = {
+    ...(config.WORLD === 'demo' ? demoWindows : {}),
+    PUBLIC_URL: `http://${config.HOST}:${config.PORT}`,
+    FILES_DIR: join(dataDir, 'files'),
+    ...config.env,
+    ...(await keyEnvironment(dataDir)),
+    PORT: String(config.PORT),
+    HOST: config.HOST,
+    LOG_LEVEL: config.LOG_LEVEL,
+    DATABASE_URL: config.DATABASE_URL ?? (await embeddedDatabase(opened, dataDir, say)),
+    APOLLO_TELEMETRY_DISABLED: '1',
+  };
+  await migrateAll(config.DATABASE_URL ?? migrationUrls.get(dataDir)!, say);
+  const { url, ended } = config.FORM === 'one' ? await inOneProcess(opened, env) : await split(opened, env);
+  const running = opened.move();
+  return { url, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Migrations run as a more patient role than services do. */
+const migrationUrls = new Map<string, string>();
+
+async function embeddedDatabase(opened: AsyncDisposableStack, dataDir: string, say: Say): Promise<string> {
+  const postgres = opened.use(await startPostgres({ dataDir: join(dataDir, 'postgres'), onProgress: say }));
+  await postgres.ensureDatabase('baton');
+  migrationUrls.set(dataDir, postgres.migrationUrl('baton'));
+  return postgres.url('baton');
+}
+
+async function inOneProcess(
+  opened: AsyncDisposableStack,
+  env: Environment,
+): Promise<{ url: string; ended: Promise<string> }> {
+  const logger = createLogger(env.LOG_LEVEL ?? 'warn');
+  const subgraphs = opened.use(await openProcess({ config: readProcessConfig(env), logger }));
+  const localSubgraphs = new Map(subgraphs.subgraphs.map(({ name, local }) => [name, local]));
+  const gateway = opened.use(
+    await startGateway({ config: gatewayConfigOf(env), localSubgraphs, logger, clock: systemClock }),
+  );
+  await subgraphs.start();
+  return { url: gateway.url, ended: new Promise(() => {}) };
+}
+
+async function split(
+  opened: AsyncDisposableStack,
+  env: Environment,
+): Promise<{ url: string; ended: Promise<string> }> {
+  const children: Promise<string>[] = [];
+  const serve = (name: string, file: string, ...names: string[]): void => {
+    const child = spawn(process.execPath, [...process.execArgv, file, ...names], {
+      cwd: projectRoot,
+      env: env as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    opened.defer(() => stop(child));
+    children.push(once(child, 'exit').then(([code, signal]) => `${name} ended with ${signal ?? code}`));
+  };
+  const listed = listSubgraphs();
+  for (const { name } of listed) serve(name, 'subgraphs/main.ts', name);
+  serve('gateway', 'gateway/main.ts');
+  const ended = Promise.race(children);
+  const origins = [
+    ...listed.map(({ routingUrl }) => new URL(routingUrl).origin),
+    `http://${env.HOST}:${env.PORT}`,
+  ];
+  await Promise.race([
+    Promise.all(origins.map(ready)),
+    ended.then((how) => Promise.reject(new Error(`${how} while the platform was starting`))),
+  ]);
+  return { url: `http://${env.HOST}:${env.PORT}/graphql`, ended };
+}
+
+/** Waits until a part answers its readiness probe, a minute at most. */
+async function ready(origin: string): Promise<void> {
+  const deadline = AbortSignal.timeout(60_000);
+  for (;;) {
+    const answer = await fetch(`${origin}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => undefined,
+    );
+    if (answer?.ok) return;
+    if (deadline.aborted) throw new Error(`${origin} did not become ready within a minute`);
+    await sleep(50);
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await gone;
+  clearTimeout(timer);
+}
