@@ -28,6 +28,8 @@ export async function openHome(dataDir: string): Promise<PostgresHome> {
   await mkdir(wanted, { recursive: true });
   const root = process.getuid?.() === 0;
   const postgres: OsUser = root ? await postgresUser() : {};
+  // The home itself may be passed through (a temporary folder may not, at first): its secrets are closed one by one.
+  if (root) await chmod(wanted, (await stat(wanted)).mode | 0o111);
   const folder = await realpath((await canReach(wanted, postgres)) ? wanted : await openElsewhere(wanted));
   const cluster = join(folder, 'cluster');
   // Data that another user made stays theirs when root starts the server once.
