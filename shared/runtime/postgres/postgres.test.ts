@@ -264,6 +264,13 @@ test('data of another major version is refused before anything touches it', asyn
   await expect(startPostgres({ dataDir: old })).rejects.toMatchObject({ code: 'DATABASE_VERSION' });
 });
 
+test('a temporary folder, closed to everybody else as the system makes them, is home enough', async () => {
+  const home = await mkdtemp(join(folder, 'closed-'));
+  await using server = await startPostgres({ dataDir: home });
+  expect(await answers(server)).toBe(true);
+  expect((await stat(join(home, 'cluster'))).isDirectory()).toBe(true);
+});
+
 testsWhenRoot(
   'below a folder that is closed to PostgreSQL’s user, root keeps the data elsewhere',
   async () => {
