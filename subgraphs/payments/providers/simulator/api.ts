@@ -120,9 +120,9 @@ export class Api {
   }
 
   /** Lets everything happen that is due by the clock. */
-  async settleDue(): Promise<void> {
+  async settleDue(inHand: 'skip' | 'wait'): Promise<void> {
     const { store } = this.#options;
-    while (await store.transaction((tx) => settleOneDue(this.contextFor(tx))));
+    while (await store.transaction((tx) => settleOneDue(this.contextFor(tx), inHand)));
   }
 
   /** What a handler works with when nobody asked over the API. */
@@ -179,7 +179,7 @@ export class Api {
       publishable,
       idempotencyKey: request.idempotencyKey ?? null,
     };
-    await this.settleDue();
+    await this.settleDue('wait');
     const { store } = this.#options;
     if (request.account !== '')
       await store.transaction(async (tx) => {

@@ -6,10 +6,13 @@ import { endUnpaid } from './payment-intents.ts';
 import { arrive } from './payouts.ts';
 import type { Kind } from './store.ts';
 
-/** Lets one due object happen; false when nothing was due. Skips what another simulator has in hand. */
-export async function settleOneDue(base: Context): Promise<boolean> {
+/**
+ * Lets one due object happen; false when nothing was due. What another transaction has in hand is skipped,
+ * or waited for by a request: its answer must not be older than the clock.
+ */
+export async function settleOneDue(base: Context, inHand: 'skip' | 'wait'): Promise<boolean> {
   const { rows } = await base.tx.client.query<{ id: string; object: Kind; account: string }>(
-    `SELECT id, object, account FROM ${base.tx.schema}.objects WHERE due_at <= $1 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+    `SELECT id, object, account FROM ${base.tx.schema}.objects WHERE due_at <= $1 ORDER BY due_at LIMIT 1 FOR UPDATE ${inHand === 'skip' ? 'SKIP LOCKED' : ''}`,
     [base.now],
   );
   const due = rows[0];

@@ -144,7 +144,7 @@ export async function startStripeSimulator(options: SimulatorOptions): Promise<S
   }
 
   async function state(): Promise<SimulatorState> {
-    await api.settleDue();
+    await api.settleDue('wait');
     return store.transaction((tx) => stateOf(api.contextFor(tx)));
   }
 
@@ -152,7 +152,7 @@ export async function startStripeSimulator(options: SimulatorOptions): Promise<S
     const { signal } = stopping;
     while (!signal.aborted) {
       try {
-        await api.settleDue();
+        await api.settleDue('skip');
         if ((await sender.sendDue()) > 0) continue;
       } catch (error) {
         if (!signal.aborted) logger?.warn({ err: error }, 'the simulator could not do what was due');

@@ -217,6 +217,7 @@ export class Store {
       connectionTimeoutMillis: 10_000,
       query_timeout: 30_000,
       statement_timeout: 30_000,
+      lock_timeout: 20_000,
       idle_in_transaction_session_timeout: 120_000,
       keepAlive: true,
     });
