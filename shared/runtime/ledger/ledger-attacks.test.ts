@@ -1,4 +1,5 @@
-/** Whoever bypasses the ledger with SQL of their own: PostgreSQL refuses, and what a superuser forces is found. */
+/** Whoever bypasses the ledger with SQL of their own: PostgreSQL refuses, and what the owner of the tables forces is found. */
+import pg from 'pg';
 import { newId } from '../../kernel/ids.ts';
 import { HOLD_UNTIL, journal, type LedgerUnderTest, move, openLedger } from './ledger.testing.ts';
 
@@ -312,7 +313,7 @@ describe('refused by the database', () => {
   });
 });
 
-describe('what a superuser forces is found', () => {
+describe('what the owner of the tables forces is found', () => {
   beforeEach(async () => {
     await openBooks();
     await under.ledger.postHold('third', holdId);
@@ -320,10 +321,13 @@ describe('what a superuser forces is found', () => {
   });
   afterEach(closeBooks);
 
+  const tables = ['accounts', 'journals', 'entries', 'holds', 'chain', 'head'].map(
+    (name) => `ledger_${name}`,
+  );
   const force = async (...statements: string[]) => {
-    await under.sql.query(`set session_replication_role = 'replica'`);
+    for (const table of tables) await under.sql.query(`alter table ${table} disable trigger user`);
     for (const statement of statements) await under.sql.query(statement);
-    await under.sql.query(`set session_replication_role = 'origin'`);
+    for (const table of tables) await under.sql.query(`alter table ${table} enable trigger user`);
   };
   const journalAt = async (seq: number): Promise<string> =>
     (await under.sql.query('select journal_id from ledger_chain where seq = $1', [seq])).rows[0].journal_id;
@@ -372,6 +376,21 @@ describe('what a superuser forces is found', () => {
       `delete from ledger_journals where id = '${last}'`,
     );
     expect(await under.ledger.verifyChain()).toMatchObject({ problem: 'HEAD_DIFFERS', seq: 4n });
+  });
+
+  test('a journal taken away by a superuser, whom not even foreign keys stop', async () => {
+    const journalId = await journalAt(2);
+    const superuser = new pg.Client({ connectionString: under.superuserUrl });
+    await superuser.connect();
+    await superuser.query(`set session_replication_role = 'replica'`);
+    await superuser.query('delete from ledger_test.ledger_journals where id = $1', [journalId]);
+    await superuser.end();
+    expect(await under.ledger.verifyChain()).toEqual({
+      intact: false,
+      problem: 'CHANGED',
+      seq: 2n,
+      journalId,
+    });
   });
 
   test('a journal slipped in past the checks', async () => {

@@ -5,7 +5,7 @@ import { LedgerModel } from './ledger.model.ts';
 import { type LedgerUnderTest, move, openLedger } from './ledger.testing.ts';
 import type { AccountOpening, EntryDraft } from './ledger.ts';
 
-const STORIES = 30;
+const STORIES = 20;
 const REQUESTS_PER_STORY = 200;
 const SEED = 20_261_101;
 
@@ -218,6 +218,6 @@ test('thousands of random requests are answered as the model answers them, and t
     'REPLAYED',
     'WRITTEN',
   ]);
-  expect(Math.min(...answers.values())).toBeGreaterThan(30);
-  expect(answers.get('WRITTEN')).toBeGreaterThan(1_000);
+  expect(Math.min(...answers.values())).toBeGreaterThan(20);
+  expect(answers.get('WRITTEN')).toBeGreaterThan(800);
 }, 60_000);

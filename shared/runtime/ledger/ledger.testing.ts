@@ -10,6 +10,8 @@ export interface LedgerUnderTest extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly sql: pg.Client;
   readonly databaseName: string;
+  /** For whoever no trigger and no foreign key holds. */
+  readonly superuserUrl: string;
 }
 
 export async function openLedger(options: { poolSize?: number } = {}): Promise<LedgerUnderTest> {
@@ -34,6 +36,7 @@ export async function openLedger(options: { poolSize?: number } = {}): Promise<L
     ledger: new Ledger(db),
     sql,
     databaseName: database.name,
+    superuserUrl: database.superuserUrl,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
