@@ -32,7 +32,6 @@ const ANSWER_LIMIT = 32 * 1024 * 1024;
 const SOCKET_PING = 10_000;
 const SOCKET_PONG = 5_000;
 const SOCKET_ACK = 5_000;
-const SOCKET_IDLE = 5_000;
 
 /** The connection was refused or broke before an answer came. */
 const connectionFaults = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ENOTFOUND']);
@@ -169,7 +168,6 @@ export class RemoteClient implements SubgraphClient {
       webSocketImpl: WebSocket,
       connectionParams: async () => ({ token: await this.#sign({ viewer: this.#itself }, SOCKET_BODY) }),
       connectionAckWaitTimeout: SOCKET_ACK,
-      lazyCloseTimeout: SOCKET_IDLE,
       keepAlive: SOCKET_PING,
       // A lost subscription is the client's to resume, from its own cursor.
       retryAttempts: 0,

@@ -18,6 +18,7 @@ import {
 import { handleProtocols, makeServer } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
+import { z } from 'zod';
 import { Refusal } from '#shared/kernel/errors.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import { type Clock, SECOND } from '#shared/kernel/time.ts';
@@ -57,6 +58,12 @@ export interface SubgraphServerOptions {
 /** What a peer signs to open a socket. */
 export const SOCKET_BODY = 'connection_init';
 
+const operation = z.object({
+  query: z.string(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).optional(),
+});
+
 const BODY_LIMIT = 8 * 1024 * 1024;
 const SOCKET_LIMITS = { stallAfter: 30 * SECOND, pingInterval: 12 * SECOND };
 const DRAIN = 5 * SECOND;
@@ -86,14 +93,11 @@ export async function serveSubgraph(options: SubgraphServerOptions): Promise<Ser
     if (request.method !== 'POST') return json(response, 405, { error: 'METHOD_NOT_ALLOWED' });
     const message: unknown = JSON.parse(body.toString('utf8'));
     if (path === '/graphql') {
-      const { query, operationName, variables } = message as {
-        query: string;
-        operationName?: string;
-        variables?: Record<string, unknown>;
-      };
+      const parsed = operation.safeParse(message);
+      if (!parsed.success) return json(response, 400, { error: 'BAD_REQUEST' });
       // A mutation runs to its end, whoever still listens.
-      const lasting = isMutation(query) ? new AbortController().signal : signal;
-      const call = { query, operationName, variables, viewer, requestId, signal: lasting };
+      const lasting = isMutation(parsed.data.query) ? new AbortController().signal : signal;
+      const call = { ...parsed.data, viewer, requestId, signal: lasting };
       return json(response, 200, await executor.execute(call));
     }
     const [, method] = /^\/contracts\/([\w.-]+)$/.exec(path) ?? [];
