@@ -107,6 +107,7 @@ class DbosDurable implements Durable {
       beatMs: options.beatMs ?? beatEvery,
       silentMs: options.silentMs ?? silentAfter,
       runsHere: (workflowId) => executor().systemDatabase.checkForRunningWorkflow(workflowId),
+      forget: (workflowIds) => executor().systemDatabase.deleteWorkflows(workflowIds),
     });
   }
 
@@ -198,11 +199,15 @@ class DbosDurable implements Durable {
     const deadline = performance.now() + drainMs;
     while (this.#underWay > 0 && performance.now() < deadline) await sleep(10);
     await Promise.all([...this.#claims.values()].map((claim) => claim.ended));
-    // Long enough for ended sagas to write down their end; waiting ones never end here.
-    await DBOS.shutdown({ deregister: true, workflowCompletionTimeoutMS: 250 });
-    await this.#executors.leave();
-    if (!this.#options.wakeups) await this.#wakeups[Symbol.asyncDispose]();
-    this.#onClosed();
+    try {
+      await this.#executors.pause();
+      // Long enough for ended sagas to write down their end; waiting ones never end here.
+      await DBOS.shutdown({ deregister: true, workflowCompletionTimeoutMS: 250 });
+    } finally {
+      await this.#executors.leave();
+      if (!this.#options.wakeups) await this.#wakeups[Symbol.asyncDispose]();
+      this.#onClosed();
+    }
   }
 
   #registerOne(subgraph: string, definition: Definition, run: Run): void {
@@ -321,12 +326,11 @@ class DbosDurable implements Durable {
           if (ran) this.#underWay -= 1;
         }
       },
-      attempt: async (effect) => {
-        return this.#gate.execute(async () => {
+      attempt: (effect) =>
+        this.#gate.execute(async () => {
           await this.#unlessClosing();
           return effect();
-        });
-      },
+        }),
       pause: (milliseconds) => this.#idle(sleep(milliseconds, undefined, { ref: false })),
       bell: () => this.#bell(sagaId),
     };

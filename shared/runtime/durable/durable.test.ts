@@ -12,7 +12,8 @@ import { type Clock, systemClock, after as timeAfter } from '../../kernel/time.t
 import { Database } from '../database.ts';
 import { type Durable, defineJob, defineSaga, type RunState, type Saga } from '../durable.ts';
 import { PeerUnreachable } from '../transient.ts';
-import { openDbos } from './dbos.ts';
+import { Wakeups } from '../wakeups.ts';
+import { type DbosOptions, openDbos } from './dbos.ts';
 
 /** Sagas and jobs must be known before the engine starts; each test writes its own into these by id. */
 const stories = new Map<string, (saga: Saga, note: string) => Promise<void>>();
@@ -59,12 +60,13 @@ async function deterministic(): Promise<Adapter> {
   };
 }
 
-async function dbos(databaseUrl: string): Promise<Adapter> {
+async function dbos(databaseUrl: string, options: Partial<DbosOptions> = {}): Promise<Adapter> {
   const durable = await openDbos({
     databaseUrl,
     executorId: 'suite',
     queuePollMs: 100,
     logger: pino({ level: 'fatal' }),
+    ...options,
   });
   return {
     durable,
@@ -436,6 +438,67 @@ describe('on DBOS only', () => {
     expect(log).toEqual(['ask', '{"yes":true}']);
   });
 
+  test('a wake-up from another process reaches the saga, and what ended long ago is forgotten', async () => {
+    const [id, old] = [newId(), newId()];
+    let answer: { yes: boolean } | null = null;
+    let looks = 0;
+    stories.set(old, async () => {});
+    stories.set(id, async (saga) => {
+      const look = async () => {
+        looks += 1;
+        return answer;
+      };
+      await saga.waitFor('answer', look, timeAfter(systemClock.now(), 60_000));
+    });
+    {
+      await using adapter = await dbos(postgres.url);
+      await using otherProcess = await Wakeups.open(postgres.url, pino({ level: 'fatal' }));
+      const { durable, until } = adapter;
+      durable.register('suite', { sagas: [story] });
+      await durable.start();
+      await database.transaction((tx) => durable.startSaga(tx, story, old, { note: '' }));
+      await database.transaction((tx) => durable.startSaga(tx, story, id, { note: '' }));
+      await until(() => looks === 1);
+      const begin = performance.now();
+      answer = { yes: true };
+      otherProcess.wake(`saga/${id}`);
+      await until(async () => (await durable.stateOf(story, id)) === 'done');
+      expect(performance.now() - begin).toBeLessThan(900);
+      await until(async () => (await durable.stateOf(story, old)) === 'done');
+    }
+    await database.transaction((tx) =>
+      tx.sql('update dbos.workflow_status set completed_at = 0 where workflow_uuid = ?', [
+        `suite.story/${old}`,
+      ]),
+    );
+    await using adapter = await dbos(postgres.url, { beatMs: 50 });
+    adapter.durable.register('suite', { sagas: [story] });
+    await adapter.durable.start();
+    await adapter.until(async () => (await adapter.durable.stateOf(story, old)) === null);
+    expect(await adapter.durable.stateOf(story, id)).toBe('done');
+  });
+
+  test('a saga that did not outlive ten recoveries is parked, with an alert, until somebody resumes it', async () => {
+    const id = newId();
+    const lines: string[] = [];
+    stories.set(id, async () => {});
+    const logger = pino({ level: 'error' }, { write: (line) => lines.push(line) });
+    await using adapter = await dbos(postgres.url, { beatMs: 50, logger });
+    const { durable, until } = adapter;
+    durable.register('suite', { sagas: [story] });
+    await database.transaction(async (tx) => {
+      await durable.startSaga(tx, story, id, { note: '' });
+      await tx.sql('update dbos.workflow_status set recovery_attempts = 11 where workflow_uuid = ?', [
+        `suite.story/${id}`,
+      ]);
+    });
+    await durable.start();
+    await until(async () => (await durable.stateOf(story, id)) === 'parked');
+    await until(() => lines.some((line) => line.includes('SAGA_PARKED') && line.includes(id)));
+    expect(await durable.resume(story, id)).toBe(true);
+    await until(async () => (await durable.stateOf(story, id)) === 'done');
+  });
+
   test('sagas outlive a database that throws everybody out, and compensate nothing', async () => {
     const ids = Array.from({ length: 20 }, newId);
     const log: string[] = [];
@@ -472,7 +535,7 @@ describe('on DBOS only', () => {
         });
         await admin.query(
           `select pg_terminate_backend(pid) from pg_stat_activity
-           where datname = current_database() and pid <> pg_backend_pid()`,
+           where datname = current_database() and usename = current_user and pid <> pg_backend_pid()`,
         );
       }
       for (const id of ids) {

@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { MINUTE, SECOND } from '../../kernel/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../kernel/time.ts';
 
 export interface ExecutorsOptions {
   readonly databaseUrl: string;
@@ -17,7 +17,12 @@ export interface ExecutorsOptions {
   readonly silentMs: number;
   /** True while this process runs the workflow. */
   readonly runsHere: (workflowId: string) => boolean;
+  readonly forget: (workflowIds: string[]) => Promise<void>;
 }
+
+/** After this the id of a saga or job that ended may be used again. Parked ones are never forgotten. */
+const forgottenAfterMs = 90 * DAY;
+const forgottenAtOnce = 1_000;
 
 export class Executors {
   readonly #options: ExecutorsOptions;
@@ -28,6 +33,7 @@ export class Executors {
   #closed = false;
   #startedAt = 0;
   #healthySince: number | undefined;
+  #nextForgettingAt = 0;
 
   constructor(options: ExecutorsOptions) {
     this.#options = options;
@@ -38,7 +44,10 @@ export class Executors {
       query_timeout: 10_000,
       application_name: 'baton executors',
     });
-    this.#pool.on('error', (error) => options.logger.warn({ err: error }, 'executors lost their connection'));
+    const onLost = (error: Error) => options.logger.warn({ err: error }, 'executors lost their connection');
+    this.#pool.on('error', onLost);
+    // A client that is checked out has no listener of the pool's, and an error without one ends the process.
+    this.#pool.on('connect', (client) => client.on('error', onLost));
   }
 
   /** Leaves the first sign of life, so that nobody takes what this executor is about to claim. */
@@ -62,6 +71,7 @@ export class Executors {
       await this.#pardonSurvivors();
       await this.#takeOver();
       await this.#reportParked();
+      await this.#forgetEnded();
     } catch (error) {
       this.#healthySince = undefined;
       this.#options.logger.warn({ err: error }, 'no sign of life could be left');
@@ -147,11 +157,30 @@ export class Executors {
     }
   }
 
-  /** Hands what this executor still holds back to the queue: nobody need wait for its silence. */
-  async leave(): Promise<void> {
+  /** Hourly, in small portions: what has ended long ago would fill the disk. */
+  async #forgetEnded(): Promise<void> {
+    if (performance.now() < this.#nextForgettingAt) return;
+    const { rows } = await this.#pool.query<{ workflow_uuid: string }>(
+      `select workflow_uuid from "${this.#options.schema}".workflow_status
+       where status = 'SUCCESS' and application_name = $1
+         and completed_at < (extract(epoch from clock_timestamp()) * 1000)::bigint - $2
+       limit ${forgottenAtOnce}`,
+      [this.#options.applicationName, forgottenAfterMs],
+    );
+    if (rows.length > 0) await this.#options.forget(rows.map((row) => row.workflow_uuid));
+    if (rows.length < forgottenAtOnce) this.#nextForgettingAt = performance.now() + HOUR;
+  }
+
+  /** No more beats; the sign of life last given stands. */
+  async pause(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#beating;
+  }
+
+  /** Hands what this executor still holds back to the queue: nobody need wait for its silence. */
+  async leave(): Promise<void> {
+    await this.pause();
     const { schema, executorId, logger } = this.#options;
     try {
       await this.#pool.query(`${handBack(schema, 'executor_id = $1', ', recovery_attempts = 0')}`, [

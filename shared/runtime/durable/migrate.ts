@@ -27,6 +27,7 @@ export async function migrateDurable(
     query_timeout: 10_000,
     application_name: 'baton durable migration',
   });
+  client.on('error', (error) => logger.warn(`lost the connection that migrates: ${error.message}`));
   await client.connect();
   try {
     await lock(client, `baton durable ${schema}`);
