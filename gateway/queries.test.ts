@@ -141,6 +141,41 @@ describe.each(forms)('%s', (form) => {
     expect(body.data).toBeUndefined();
   });
 
+  test('when the client leaves, its query is given up', async () => {
+    let seen: AbortSignal | undefined;
+    platform.world.beforeName = (_id, signal) => {
+      seen = signal;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    };
+    const leaving = new AbortController();
+    const body = JSON.stringify({ query: '{ author(id: "1") { name } }' });
+    const headers = { 'content-type': 'application/json' };
+    const answer = platform.send({ method: 'POST', headers, body, signal: leaving.signal });
+    await until(() => seen !== undefined);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await until(() => seen?.aborted === true);
+  });
+
+  test('when the client leaves, its mutation runs to its end', async () => {
+    const gate = Promise.withResolvers<void>();
+    let seen: AbortSignal | undefined;
+    platform.world.beforeAdd = (signal) => {
+      seen = signal;
+      return gate.promise;
+    };
+    const leaving = new AbortController();
+    const body = JSON.stringify({ query: 'mutation { addBook(title: "Eden") { id } }' });
+    const headers = { 'content-type': 'application/json' };
+    const answer = platform.send({ method: 'POST', headers, body, signal: leaving.signal });
+    await until(() => seen !== undefined);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    gate.resolve();
+    await until(() => platform.world.books.some(({ title }) => title === 'Eden'));
+    expect(seen?.aborted).toBe(false);
+  });
+
   test('a value that only the subgraph can judge is a coded client mistake', async () => {
     const literal = await platform.query('{ digits(of: "x") }');
     const variable = await platform.query('query ($of: Digits) { digits(of: $of) }', { of: 'x' });
@@ -154,7 +189,7 @@ describe.each(forms)('%s', (form) => {
     const query = '{ books(first: 1) { title pages } }';
     expect((await platform.query(query)).status).toBe(400);
     const next = sdl.books.replace('title: String!  author', 'title: String! pages: Int author');
-    await writeFile(platform.supergraphPath, compose({ ...sdl, books: next }, platform.urls));
+    await writeFile(platform.supergraphPath, compose({ ...sdl, books: next }));
     await until(async () => (await platform.query(query)).status === 200);
     const good = await readFile(platform.supergraphPath, 'utf8');
     await writeFile(platform.supergraphPath, 'type Query { nothing: String }');

@@ -216,7 +216,7 @@ describe.each(forms)('%s', (form) => {
     socket.subscribe('1', joined);
     await watching();
     const books = sdl.books.replace('title: String!  author', 'title: String! pages: Int author');
-    await writeFile(platform.supergraphPath, compose({ ...sdl, books }, platform.urls));
+    await writeFile(platform.supergraphPath, compose({ ...sdl, books }));
     await platform.gateway.reload();
     platform.world.add('one');
     expect(textsOf(await socket.events('1', 1))).toEqual(['one']);

@@ -18,11 +18,11 @@ export const forms: Form[] = ['in memory', 'split'];
 export const logger = pino({ level: 'silent' });
 export const INTERNAL_SECRETS = `k1:${'s'.repeat(32)}`;
 
-export function compose(subgraphs: Record<string, string>, urls: Record<string, string> = {}): string {
+export function compose(subgraphs: Record<string, string>): string {
   const services = Object.entries(subgraphs).map(([name, text]) => ({
     name,
     typeDefs: parse(text),
-    url: urls[name] ?? `http://127.0.0.1:1/${name}`,
+    url: `http://${name}.example/graphql`,
   }));
   const { supergraphSdl, errors } = composeServices(services);
   if (!supergraphSdl) throw new Error(errors?.map(String).join('\n'));
@@ -30,6 +30,9 @@ export function compose(subgraphs: Record<string, string>, urls: Record<string, 
 }
 
 type SigningKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+/** The toys composed once; the split form tells their addresses by `SUBGRAPH_URLS`. */
+const supergraph = compose(sdl);
 
 export interface Answer {
   readonly status: number;
@@ -45,7 +48,6 @@ export class Platform implements AsyncDisposable {
   readonly gateway: Gateway;
   readonly served: ReadonlyMap<string, ServedSubgraph>;
   readonly supergraphPath: string;
-  readonly urls: Record<string, string>;
   readonly #signingKey: SigningKey;
   readonly #resources: AsyncDisposableStack;
 
@@ -54,7 +56,6 @@ export class Platform implements AsyncDisposable {
     gateway: Gateway;
     served: ReadonlyMap<string, ServedSubgraph>;
     supergraphPath: string;
-    urls: Record<string, string>;
     signingKey: SigningKey;
     resources: AsyncDisposableStack;
   }) {
@@ -62,7 +63,6 @@ export class Platform implements AsyncDisposable {
     this.gateway = parts.gateway;
     this.served = parts.served;
     this.supergraphPath = parts.supergraphPath;
-    this.urls = parts.urls;
     this.#signingKey = parts.signingKey;
     this.#resources = parts.resources;
   }
@@ -78,15 +78,16 @@ export class Platform implements AsyncDisposable {
     const serving = { host: '127.0.0.1', port: 0, secrets, clock: systemClock, logger };
     for (const [name, local] of form === 'split' ? locals : [])
       served.set(name, resources.use(await serveSubgraph({ ...serving, local })));
-    const urls = Object.fromEntries([...served].map(([name, { url }]) => [name, url]));
+    const urls = [...served].map(([name, { url }]) => `${name}=${url}`).join(',');
     const supergraphPath = join(folder, 'supergraph.graphql');
-    await writeFile(supergraphPath, compose(sdl, urls));
+    await writeFile(supergraphPath, supergraph);
     const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
     const config = readGatewayConfig({
       PORT: '0',
       SUPERGRAPH_PATH: supergraphPath,
       SUPERGRAPH_POLL: '50ms',
       INTERNAL_SECRETS,
+      SUBGRAPH_URLS: urls,
       ACCESS_TOKEN_PUBLIC_KEYS: JSON.stringify({ keys: [await exportJWK(publicKey)] }),
       DRAIN_TIMEOUT: '1s',
       ...env,
@@ -100,7 +101,6 @@ export class Platform implements AsyncDisposable {
       gateway,
       served,
       supergraphPath,
-      urls,
       signingKey: privateKey,
       resources,
     });

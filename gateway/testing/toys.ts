@@ -28,6 +28,8 @@ export class World {
   readonly seenByRoutes: { url: string; viewer: unknown; bytes: Buffer; headers: Headers }[] = [];
   /** Before an author's name is told; tests delay, hang or break it here. */
   beforeName: (id: string, signal: AbortSignal) => Promise<void> = async () => undefined;
+  /** Before a book is added. */
+  beforeAdd: (signal: AbortSignal) => Promise<void> = async () => undefined;
   /** Event sources that are open in the reviews subgraph. */
   sources = 0;
   sourceFault: Error | undefined;
@@ -130,7 +132,8 @@ export function toySubgraphs(world: World): Map<string, LocalSubgraph> {
         digits: (_: unknown, { of }: { of: string }) => of,
       },
       Mutation: {
-        addBook: (_: unknown, { title }: { title: string }) => {
+        addBook: async (_: unknown, { title }: { title: string }, { signal }: RequestFacts) => {
+          await world.beforeAdd(signal);
           if (world.books.some((each) => each.title === title))
             throw new Conflict('BOOK_EXISTS', 'There is such a book', { title });
           world.books.push({ id: title, title, authorId: '1' });
