@@ -2,6 +2,7 @@
  * A few subgraphs, or all, on a database of their own with a clock that stands still and deterministic sagas
  * and jobs: what their tests run on. Nothing moves unless the test settles it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionResult, execute, type GraphQLError, parse, validate } from 'graphql';
 import { z } from 'zod';
 import type { Caller, Contract } from '#shared/kernel/contract.ts';
@@ -53,6 +54,7 @@ export class World implements AsyncDisposable {
   readonly #subgraphs = new Map<string, RunningSubgraph>();
   readonly #resources: AsyncDisposableStack;
   #queries = 0;
+  #outboxes: string[] | undefined;
 
   constructor(
     shared: Process,
@@ -193,8 +195,28 @@ export class World implements AsyncDisposable {
 
   async #drain(): Promise<number> {
     let handled = 0;
-    for (const { inbox } of this.#subgraphs.values()) handled += await inbox.drain();
+    do {
+      for (const { inbox } of this.#subgraphs.values()) handled += await inbox.drain();
+    } while (await this.#heldBack());
     return handled;
+  }
+
+  /** Facts become audible once no older transaction runs on the server, be it in another test's database. */
+  async #heldBack(): Promise<boolean> {
+    this.#outboxes ??= await this.#anyDatabase.read(async (em) => {
+      const rows = await em.execute<{ name: string }[]>(
+        `select table_schema as name from information_schema.tables where table_name = 'outbox'`,
+      );
+      return rows.map(({ name }) => name);
+    });
+    const told = this.#outboxes.map((name) => `select xid from "${name}".outbox`).join(' union all ');
+    const [row] = await this.#anyDatabase.read((em) =>
+      em.execute<{ held: boolean }[]>(
+        `select exists (select 1 from (${told}) told where xid >= pg_snapshot_xmin(pg_current_snapshot())) as held`,
+      ),
+    );
+    if (row!.held) await sleep(5);
+    return row!.held;
   }
 
   /** How many statements `work` sent. */
