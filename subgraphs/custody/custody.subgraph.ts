@@ -1,0 +1,56 @@
+import { IdentityContract } from '#shared/contracts/identity.ts';
+import { mergeResolvers } from '#shared/runtime/merge-resolvers.ts';
+import { scalars } from '#shared/runtime/scalars.ts';
+import { defineSubgraph } from '#shared/runtime/subgraph.ts';
+import { readCustodyConfig } from './custody.config.ts';
+import { handoffEntities } from './handoff/handoff.entities.ts';
+import { handoffHandlers } from './handoff/handoff.handlers.ts';
+import { handoffJobs } from './handoff/handoff.jobs.ts';
+import { handoffResolvers } from './handoff/handoff.resolvers.ts';
+import { HandoffService } from './handoff/handoff.service.ts';
+import { HandoffScanService } from './handoff/handoff-scan.service.ts';
+import { PhotoEvidence } from './handoff/photo-evidence.ts';
+import { qrCodeEntities } from './qr-code/qr-code.entities.ts';
+import { qrCodeResolvers } from './qr-code/qr-code.resolvers.ts';
+import { QrCodeService } from './qr-code/qr-code.service.ts';
+import { CustodyService } from './tracking/custody.service.ts';
+import { custodyChainEntities } from './tracking/custody-chain.entities.ts';
+import { partiesEntities } from './tracking/parties.entities.ts';
+import { PartiesService } from './tracking/parties.service.ts';
+import { trackingEntities } from './tracking/tracking.entities.ts';
+import { trackingHandlers } from './tracking/tracking.handlers.ts';
+import { trackingResolvers } from './tracking/tracking.resolvers.ts';
+import { TrackingService } from './tracking/tracking.service.ts';
+
+export default defineSubgraph({
+  name: 'custody',
+  root: import.meta.url,
+  config: readCustodyConfig,
+  entities: [
+    ...partiesEntities,
+    ...custodyChainEntities,
+    ...trackingEntities,
+    ...qrCodeEntities,
+    ...handoffEntities,
+  ],
+  build(deps) {
+    const parties = new PartiesService(deps.db);
+    const custody = new CustodyService(deps, parties);
+    const tracking = new TrackingService(deps, parties, custody);
+    const qrCodes = new QrCodeService(deps, parties);
+    const photos = new PhotoEvidence(deps.contracts.caller(IdentityContract), deps.clock);
+    const handoffDeps = { ...deps, parties, custody, tracking, qrCodes, photos };
+    const handoffs = new HandoffService(handoffDeps);
+    const scans = new HandoffScanService(handoffDeps, handoffs);
+    return {
+      resolvers: mergeResolvers(
+        scalars,
+        trackingResolvers(tracking, custody),
+        qrCodeResolvers(qrCodes, handoffs),
+        handoffResolvers(handoffs, scans),
+      ),
+      handlers: [...trackingHandlers(parties, tracking), ...handoffHandlers(handoffs)],
+      jobs: handoffJobs(handoffs),
+    };
+  },
+});
