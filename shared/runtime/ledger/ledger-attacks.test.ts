@@ -1,14 +1,21 @@
 /** Whoever bypasses the ledger with SQL of their own: PostgreSQL refuses, and what the owner of the tables forces is found. */
 import pg from 'pg';
 import { newId } from '../../kernel/ids.ts';
+import { type TestDatabase, testDatabase } from '../../testing/postgres.ts';
 import { HOLD_UNTIL, journal, type LedgerUnderTest, move, openLedger } from './ledger.testing.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database[Symbol.asyncDispose]());
 
 let under: LedgerUnderTest;
 /** A hold of 30 of cash's euros for ann, still open; ann owns 50 besides. */
 let holdId: string;
 
 const openBooks = async () => {
-  under = await openLedger();
+  under = await openLedger({ database });
   await under.ledger.openAccounts([
     { code: 'cash', unit: 'EUR', normal: 'debit' },
     { code: 'ann', unit: 'EUR', normal: 'credit', floor: 0n },
@@ -383,7 +390,7 @@ describe('what the owner of the tables forces is found', () => {
     const superuser = new pg.Client({ connectionString: under.superuserUrl });
     await superuser.connect();
     await superuser.query(`set session_replication_role = 'replica'`);
-    await superuser.query('delete from ledger_test.ledger_journals where id = $1', [journalId]);
+    await superuser.query(`delete from ${under.schema}.ledger_journals where id = $1`, [journalId]);
     await superuser.end();
     expect(await under.ledger.verifyChain()).toEqual({
       intact: false,

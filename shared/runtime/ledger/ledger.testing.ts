@@ -1,6 +1,6 @@
 /** A ledger in a schema of the test's own, and a plain connection beside it for whoever bypasses the ledger. */
 import pg from 'pg';
-import { testDatabase } from '../../testing/postgres.ts';
+import { type TestDatabase, testDatabase } from '../../testing/postgres.ts';
 import { Database } from '../database.ts';
 import { migrateRuntimeTables } from '../runtime-tables.ts';
 import { type EntryDraft, Ledger } from './ledger.ts';
@@ -10,21 +10,31 @@ export interface LedgerUnderTest extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly sql: pg.Client;
   readonly databaseName: string;
+  readonly schema: string;
   /** For whoever no trigger and no foreign key holds. */
   readonly superuserUrl: string;
 }
 
-export async function openLedger(options: { poolSize?: number } = {}): Promise<LedgerUnderTest> {
+let schemas = 0;
+
+/** In a new schema of `database`, or in a database of its own that goes with it. */
+export async function openLedger(
+  options: { poolSize?: number; database?: TestDatabase } = {},
+): Promise<LedgerUnderTest> {
   await using opening = new AsyncDisposableStack();
-  const database = opening.use(await testDatabase());
+  const database = options.database ?? opening.use(await testDatabase());
+  schemas += 1;
+  const schema = `ledger_${schemas}`;
   const sql = new pg.Client({ connectionString: database.url });
   await sql.connect();
   opening.defer(() => sql.end());
-  await migrateRuntimeTables(sql, 'ledger_test', true);
+  // These tests are about what is written, not about what a power cut leaves of it.
+  await sql.query(`alter database ${database.name} set synchronous_commit = off`);
+  await migrateRuntimeTables(sql, schema, true);
   const db = opening.use(
     await Database.open({
       url: database.url,
-      schema: 'ledger_test',
+      schema,
       entities: [],
       migrations: '.',
       poolSize: options.poolSize,
@@ -36,6 +46,7 @@ export async function openLedger(options: { poolSize?: number } = {}): Promise<L
     ledger: new Ledger(db),
     sql,
     databaseName: database.name,
+    schema,
     superuserUrl: database.superuserUrl,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
