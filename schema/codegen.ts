@@ -57,6 +57,7 @@ async function resolversOf(subgraph: string, sdl: string): Promise<string> {
         enumsAsTypes: true,
         useTypeImports: true,
         maybeValue: 'T | null | undefined',
+        avoidOptionals: { defaultValue: true },
         skipTypename: false,
         nonOptionalTypename: false,
       },
