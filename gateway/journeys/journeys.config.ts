@@ -22,4 +22,8 @@ const read = defineConfig({
 
 export type JourneysConfig = ReturnType<typeof read> & { readonly env: Environment };
 
-export const readJourneysConfig = (env: Environment = process.env): JourneysConfig => ({ ...read(env), env });
+/** `overrides` stand above the environment: they come from the command line. */
+export function readJourneysConfig(overrides: Environment = {}): JourneysConfig {
+  const env = { ...process.env, ...overrides };
+  return { ...read(env), env };
+}

@@ -40,6 +40,7 @@ const demoWindows = {
 export async function startPlatform(config: JourneysConfig, say: Say): Promise<Platform> {
   await using opened = new AsyncDisposableStack();
   const dataDir = isAbsolute(config.DATA_DIR) ? config.DATA_DIR : join(projectRoot, config.DATA_DIR);
+  const database = await openDatabase(opened, config, dataDir, say);
   const env: Environment = {
     ...(config.WORLD === 'demo' ? demoWindows : {}),
     PUBLIC_URL: `http://${config.HOST}:${config.PORT}`,
@@ -49,23 +50,26 @@ export async function startPlatform(config: JourneysConfig, say: Say): Promise<P
     PORT: String(config.PORT),
     HOST: config.HOST,
     LOG_LEVEL: config.LOG_LEVEL,
-    DATABASE_URL: config.DATABASE_URL ?? (await embeddedDatabase(opened, dataDir, say)),
+    DATABASE_URL: database.url,
     APOLLO_TELEMETRY_DISABLED: '1',
   };
-  await migrateAll(config.DATABASE_URL ?? migrationUrls.get(dataDir)!, say);
+  await migrateAll(database.migrationUrl, say);
   const { url, ended } = config.FORM === 'one' ? await inOneProcess(opened, env) : await split(opened, env);
   const running = opened.move();
   return { url, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** Migrations run as a more patient role than services do. */
-const migrationUrls = new Map<string, string>();
-
-async function embeddedDatabase(opened: AsyncDisposableStack, dataDir: string, say: Say): Promise<string> {
+async function openDatabase(
+  opened: AsyncDisposableStack,
+  config: JourneysConfig,
+  dataDir: string,
+  say: Say,
+): Promise<{ url: string; migrationUrl: string }> {
+  if (config.DATABASE_URL) return { url: config.DATABASE_URL, migrationUrl: config.DATABASE_URL };
   const postgres = opened.use(await startPostgres({ dataDir: join(dataDir, 'postgres'), onProgress: say }));
   await postgres.ensureDatabase('baton');
-  migrationUrls.set(dataDir, postgres.migrationUrl('baton'));
-  return postgres.url('baton');
+  return { url: postgres.url('baton'), migrationUrl: postgres.migrationUrl('baton') };
 }
 
 async function inOneProcess(

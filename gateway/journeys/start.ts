@@ -4,10 +4,7 @@ import { startPlatform } from './platform.ts';
 import { ensureWorld } from './seed.ts';
 
 const began = performance.now();
-const config = readJourneysConfig({
-  ...process.env,
-  ...(process.argv.includes('--split') ? { FORM: 'split' } : {}),
-});
+const config = readJourneysConfig(process.argv.includes('--split') ? { FORM: 'split' } : {});
 const say = (line: string): void => {
   if (!config.JSON_OUTPUT) console.log(`  ${line}`);
 };

@@ -117,6 +117,7 @@ export class Capacity {
         `hold:${holdId}`,
       ]);
       if (!journal) return;
+      await tx.sql('select 1 from ledger_holds where journal_id = ? for update', [journal.id]);
       const { state } = await this.#ledger.holdStatus(journal.id);
       if (state === 'OPEN') await this.#ledger.voidHold(`release:${holdId}`, journal.id, { reason });
       if (state !== 'POSTED') return;
