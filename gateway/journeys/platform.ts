@@ -22,6 +22,7 @@ import { keyEnvironment } from './keys.ts';
 export interface Platform extends AsyncDisposable {
   /** Of the GraphQL endpoint. */
   readonly url: string;
+  readonly dataDir: string;
   /** Settles when a part ends that should not have. */
   readonly ended: Promise<string>;
 }
@@ -56,7 +57,7 @@ export async function startPlatform(config: JourneysConfig, say: Say): Promise<P
   await migrateAll(database.migrationUrl, say);
   const { url, ended } = config.FORM === 'one' ? await inOneProcess(opened, env) : await split(opened, env);
   const running = opened.move();
-  return { url, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { url, dataDir, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** Migrations run as a more patient role than services do. */

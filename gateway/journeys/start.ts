@@ -11,7 +11,7 @@ const say = (line: string): void => {
 
 await using platform = await startPlatform(config, say);
 const origin = new URL(platform.url).origin;
-const people = config.WORLD === 'demo' ? await ensureWorld(platform.url, say) : [];
+const people = config.WORLD === 'demo' ? await ensureWorld(platform.url, platform.dataDir, say) : [];
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 if (config.JSON_OUTPUT) {
   console.log(JSON.stringify({ ready: true, url: platform.url, seconds: Number(seconds) }));

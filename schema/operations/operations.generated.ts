@@ -50,10 +50,43 @@ export type AddTripLegInput = {
   capacityGrams: Scalars['Int']['input'];
 };
 
+/** Names a booking. */
+export type AnswerBookingInput = {
+  /** The booking. */
+  bookingId: Scalars['ID']['input'];
+};
+
 /** A way to prove who one is. */
 export type AuthProvider =
   /** A one-time code by e-mail. */
   | 'EMAIL';
+
+/** Where a booking stands. */
+export type BookingState =
+  /** The carrier is being asked. */
+  | 'REQUESTED'
+  /** The carrier will carry, the payment is still to come. */
+  | 'ACCEPTED'
+  /** The carrier does not want to. */
+  | 'DECLINED'
+  /** The carrier let the time pass. */
+  | 'EXPIRED'
+  /** Taken back: the itinerary ended without it. */
+  | 'WITHDRAWN'
+  /** Paid: the carrier will carry. */
+  | 'CONFIRMED'
+  /** The carrier holds the parcel. */
+  | 'IN_CUSTODY'
+  /** The carrier has handed it on. */
+  | 'FULFILLED'
+  /** The carrier's share is released. */
+  | 'SETTLED';
+
+/** Names an itinerary to cancel. */
+export type CancelItineraryInput = {
+  /** The itinerary. */
+  itineraryId: Scalars['ID']['input'];
+};
 
 /** A new figure for what a leg offers. */
 export type ChangeLegCapacityInput = {
@@ -67,6 +100,14 @@ export type ChangeLegCapacityInput = {
 export type CheckEmailInput = {
   /** The address as typed. */
   email: Scalars['String']['input'];
+};
+
+/** A suggestion to be made an itinerary. */
+export type CreateItineraryInput = {
+  /** The viewer's shipment. */
+  shipmentId: Scalars['ID']['input'];
+  /** The token of the suggestion. */
+  suggestionToken: Scalars['String']['input'];
 };
 
 /** The frame of a trip. */
@@ -95,6 +136,34 @@ export type CreateUploadInput = {
   filename?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** What was noted about a package. */
+export type CustodyCondition =
+  /** Nothing wrong was noted. */
+  | 'INTACT'
+  /** Somebody noted something wrong at a hand-over. */
+  | 'DISCREPANCY';
+
+/** Whether a package rests with its holder. */
+export type CustodyPhase =
+  /** The holder has it. */
+  | 'HELD'
+  /** One side of a hand-over has confirmed; the giver is still answerable. */
+  | 'IN_HANDOFF';
+
+/** Names a booking not wanted. */
+export type DeclineBookingInput = {
+  /** The booking. */
+  bookingId: Scalars['ID']['input'];
+  /** Why, for the sender; up to 500 characters. */
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** Which saved search. */
+export type DeleteSavedSearchInput = {
+  /** Id of the saved search. */
+  savedSearchId: Scalars['ID']['input'];
+};
+
 /** Which session to end. */
 export type EndSessionInput = {
   /** Id of the session. */
@@ -106,6 +175,11 @@ export type ExpireQrCodeInput = {
   /** Id of the code. */
   qrCodeId: Scalars['ID']['input'];
 };
+
+/** Kind of a fee. */
+export type FeeType =
+  /** The platform's share, on top of what carriers earn. */
+  | 'PLATFORM';
 
 /** What a file is for. */
 export type FilePurpose =
@@ -141,11 +215,52 @@ export type HandoffDirection =
   /** Shown by the receiver, scanned by the giver. */
   | 'RECEIVE';
 
+/** A side of a hand-over. */
+export type HandoffSide =
+  /** Who gives. */
+  | 'GIVER'
+  /** Who receives. */
+  | 'RECEIVER';
+
+/** Where a hand-over stands. */
+export type HandoffState =
+  /** Its window has not opened yet. */
+  | 'PLANNED'
+  /** Both sides can make and scan codes. */
+  | 'READY'
+  /** One side has scanned; without the other it goes back to `READY` after a while. */
+  | 'HALF_CONFIRMED'
+  /** Both sides have scanned: custody has moved. */
+  | 'TRANSFERRED'
+  /** The receiver did not take the goods. */
+  | 'REFUSED'
+  /** Its itinerary ended before. */
+  | 'CANCELLED';
+
 /** Which hand-over to make a code for. */
 export type IssueQrCodeInput = {
   /** Id of the hand-over. */
   stepId: Scalars['ID']['input'];
 };
+
+/** Where an itinerary stands. */
+export type ItineraryState =
+  /** Chosen, nothing held. */
+  | 'PLANNED'
+  /** Capacity is held, the carriers are being asked. */
+  | 'REQUESTED'
+  /** Some carriers have accepted. */
+  | 'PARTIALLY_ACCEPTED'
+  /** All carriers have accepted; the money is being taken. */
+  | 'ACCEPTED'
+  /** Paid and held: it will be carried. */
+  | 'CONFIRMED'
+  /** The parcel is on its way. */
+  | 'IN_PROGRESS'
+  /** Delivered. */
+  | 'COMPLETED'
+  /** Ended before it was carried. */
+  | 'CANCELLED';
 
 /** What kind of place it is. */
 export type LocationKind =
@@ -205,6 +320,38 @@ export type PartyType =
   /** The platform. */
   | 'SYSTEM';
 
+/** A connection that a courier offers. It never changes: another price is another segment. */
+export type PublishCourierSegmentInput = {
+  /** Where the courier takes a parcel over. */
+  fromLocationId: Scalars['ID']['input'];
+  /** Where the courier brings it: another place of the same town. */
+  toLocationId: Scalars['ID']['input'];
+  /** What carrying anything costs at least. */
+  basePrice: MoneyInput;
+  /** What each kilogram costs on top, in the same currency. */
+  pricePerKilogram: MoneyInput;
+  /** Days on which a run may start, in local time. */
+  days: Array<Weekday>;
+  /** Local time from which runs start, `HH:MM`. */
+  opensAt: Scalars['String']['input'];
+  /** Local time by which runs are done, `HH:MM` up to `24:00`; not after `opensAt`: on the next day. */
+  closesAt: Scalars['String']['input'];
+  /** Minutes from taking over to delivery, at most 720. */
+  durationMinutes: Scalars['Int']['input'];
+  /** What one local day's runs can carry in all, in grams. */
+  maxGramsPerRun: Scalars['Int']['input'];
+  /** Kinds of goods taken. */
+  allowedCategories: Array<PackageCategory>;
+  /** True where the recipient's PIN is asked for. */
+  checksPin?: Scalars['Boolean']['input'];
+  /** True where barcodes are scanned. */
+  scansBarcode?: Scalars['Boolean']['input'];
+  /** True where an undeliverable parcel is brought back. */
+  takesReturns?: Scalars['Boolean']['input'];
+  /** Days for which proofs of delivery are kept, at most ten years. */
+  proofRetentionDays?: Scalars['Int']['input'];
+};
+
 /** Where a code stands. */
 export type QrCodeState =
   /** Ready to be scanned within its window. */
@@ -216,12 +363,69 @@ export type QrCodeState =
   /** Replaced by a newer one, or withdrawn after wrong scans. */
   | 'REVOKED';
 
+/** Names an itinerary to price. */
+export type QuoteItineraryInput = {
+  /** The itinerary. */
+  itineraryId: Scalars['ID']['input'];
+};
+
+/** What a carrier notes on the way. */
+export type RecordTrackingEventInput = {
+  /** Id of the shipment. */
+  shipmentId: Scalars['ID']['input'];
+  /** What happened. */
+  type: ReportableTrackingType;
+  /** In a few words, at most 500 characters. */
+  message: Scalars['String']['input'];
+  /** Id of the place; null where it does not matter. */
+  locationId?: InputMaybe<Scalars['ID']['input']>;
+  /** Chosen by the client, 8 to 200 characters: the same key again is the same event. */
+  idempotencyKey: Scalars['String']['input'];
+};
+
 /** A refresh token, and the device it belongs to. */
 export type RefreshSessionInput = {
   /** The newest one that this session was given. */
   refreshToken: Scalars['String']['input'];
   /** The same as at the sign-in. */
   deviceFingerprint: Scalars['String']['input'];
+};
+
+/** A hand-over that the receiver refuses. */
+export type RefuseHandoffInput = {
+  /** Id of the hand-over. */
+  stepId: Scalars['ID']['input'];
+  /** Why, in 3 to 500 characters. */
+  reason: Scalars['String']['input'];
+  /** Ids of the viewer's own uploaded photos. */
+  photoFileIds?: InputMaybe<Array<Scalars['ID']['input']>>;
+};
+
+/** Who wants to work as a courier. */
+export type RegisterCourierInput = {
+  /** Name under which the courier works, at most 120 characters. */
+  name: Scalars['String']['input'];
+};
+
+/** What a carrier may note on the way. */
+export type ReportableTrackingType =
+  /** Has set off. */
+  | 'DEPARTED'
+  /** Has arrived. */
+  | 'ARRIVED'
+  /** Is at some place on the way. */
+  | 'LOCATION_NOTED';
+
+/** An itinerary under a quote. */
+export type RequestBookingInput = {
+  /** The itinerary. */
+  itineraryId: Scalars['ID']['input'];
+  /** Its quote. */
+  quoteId: Scalars['ID']['input'];
+  /** The quote's signature, as it was given. */
+  quoteSignature: Scalars['String']['input'];
+  /** What the client believes to pay: a difference is refused with the new quote. */
+  expectedTotal: MoneyInput;
 };
 
 /** Where a code is to go. */
@@ -232,6 +436,99 @@ export type RequestOtpInput = {
   deviceFingerprint: Scalars['String']['input'];
 };
 
+/** Which routes to look for, and what to stay away from. */
+export type RouteAlternativesInput = {
+  /** What has to be brought where, and when. */
+  criteria: RouteCriteriaInput;
+  /** Ids of trip legs and courier segments that must not be used, at most 100. */
+  avoidLegIds: Array<Scalars['ID']['input']>;
+};
+
+/** What has to be brought where, and when. */
+export type RouteCriteriaInput = {
+  /** Where it begins. A city is also served by its airports; an airport is only itself. */
+  originLocationId: Scalars['ID']['input'];
+  /** Where it ends. A city is also served by its airports; an airport is only itself. */
+  destinationLocationId: Scalars['ID']['input'];
+  /** The earliest it may be handed over. */
+  earliestDeparture: Scalars['DateTime']['input'];
+  /** The latest it has to be there: at most 31 days after the earliest departure. */
+  latestArrival: Scalars['DateTime']['input'];
+  /** What kind of goods it holds. */
+  category: PackageCategory;
+  /** What it weighs in all; as one package, which must not be heavier than a carrier takes. */
+  grams: Scalars['Int']['input'];
+  /** What it is worth; left out, no carrier's limit is minded. */
+  declaredValue?: InputMaybe<MoneyInput>;
+  /** Currency to settle in. Legs whose tariff is in another currency are left out. */
+  currency?: Scalars['String']['input'];
+  /** False where the sender hands over in the city itself, so that somebody must come there. */
+  senderComesToAirport?: Scalars['Boolean']['input'];
+  /** False where the recipient takes over in the city itself, so that somebody must come there. */
+  recipientComesToAirport?: Scalars['Boolean']['input'];
+};
+
+/** How a leg is travelled. */
+export type RouteLegMode =
+  /** A scheduled flight of a traveller. */
+  | 'FLIGHT'
+  /** A traveller's car, ferries included. */
+  | 'CAR'
+  /** A courier within a town. */
+  | 'COURIER';
+
+/** What the offered routes are sorted by. */
+export type RouteSort =
+  /** The lowest price first. */
+  | 'CHEAPEST'
+  /** The best balance of price, arrival and risk first. */
+  | 'BEST'
+  /** The earliest arrival first. */
+  | 'QUICKEST';
+
+/** A search to keep. */
+export type SaveSearchInput = {
+  /** A name for it, at most 120 characters. */
+  name: Scalars['String']['input'];
+  /** Where it begins. */
+  originLocationId: Scalars['ID']['input'];
+  /** Where it ends. */
+  destinationLocationId: Scalars['ID']['input'];
+  /** What kind of goods. */
+  category: PackageCategory;
+  /** The weight, in grams. */
+  grams: Scalars['Int']['input'];
+};
+
+/** A scan: either `token`, or `spokenCode` with `stepId`. */
+export type ScanHandoffInput = {
+  /** The text inside the other side's QR code. */
+  token?: InputMaybe<Scalars['String']['input']>;
+  /** The eight characters that the other side reads out, where scanning fails. */
+  spokenCode?: InputMaybe<Scalars['String']['input']>;
+  /** Id of the hand-over; needed with a spoken code. */
+  stepId?: InputMaybe<Scalars['ID']['input']>;
+  /** Ids of the viewer's own uploaded photos. */
+  photoFileIds?: InputMaybe<Array<Scalars['ID']['input']>>;
+  /** Weight as measured here, in grams. */
+  weightGrams?: InputMaybe<Scalars['Int']['input']>;
+  /** Id of the place where it was scanned. */
+  locationId?: InputMaybe<Scalars['ID']['input']>;
+  /** What the device's clock said. */
+  scannedAt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** What is wrong with the goods, in words; custody still moves. */
+  discrepancy?: InputMaybe<Scalars['String']['input']>;
+  /** Chosen by the client, 8 to 200 characters: the same code with the same key gets the same answer again. */
+  idempotencyKey: Scalars['String']['input'];
+};
+
+/** How a scan was judged. */
+export type ScanResult =
+  /** Counted for its side. */
+  | 'OK'
+  /** The same side had already scanned. */
+  | 'DUPLICATE';
+
 /** What to look for among the places. */
 export type SearchLocationsInput = {
   /** Beginning of a name, a code, or a name with a typing error, in any script; at most 200 characters. */
@@ -240,6 +537,16 @@ export type SearchLocationsInput = {
   first?: InputMaybe<Scalars['Int']['input']>;
   /** Only these kinds; all where it is left out. */
   kinds?: InputMaybe<Array<LocationKind>>;
+};
+
+/** What to look for and how to sort it. */
+export type SearchRoutesInput = {
+  /** What has to be brought where, and when. */
+  criteria: RouteCriteriaInput;
+  /** What comes first. */
+  sort?: RouteSort;
+  /** At most how many, 1 to 100; the cheapest, the best and the quickest are shown in any case. */
+  first?: Scalars['Int']['input'];
 };
 
 /** What a traveller is willing to carry. */
@@ -255,6 +562,35 @@ export type SetTripConstraintsInput = {
   /** Anything else, in the traveller's words. */
   notes?: InputMaybe<Scalars['String']['input']>;
 };
+
+/** Kinds of tracking events. */
+export type TrackingEventType =
+  /** Every carrier has accepted and the money is held. */
+  | 'ITINERARY_CONFIRMED'
+  /** The window of a hand-over has opened. */
+  | 'HANDOFF_READY'
+  /** One side of a hand-over has scanned the other's code. */
+  | 'SCANNED'
+  /** The first carrier has taken a package from the sender. */
+  | 'PICKED_UP'
+  /** A package went from one carrier to the next. */
+  | 'TRANSFERRED'
+  /** The carrier has set off. */
+  | 'DEPARTED'
+  /** The carrier has arrived. */
+  | 'ARRIVED'
+  /** The carrier is at some place on the way. */
+  | 'LOCATION_NOTED'
+  /** The last carrier has it. */
+  | 'OUT_FOR_DELIVERY'
+  /** The recipient has taken a package. */
+  | 'DELIVERED'
+  /** The receiver of a hand-over did not take the goods. */
+  | 'REFUSED'
+  /** A carrier's share of the money was released. */
+  | 'FUNDS_RELEASED'
+  /** Nothing is open any more. */
+  | 'COMPLETED';
 
 /** Means of transport of a leg. */
 export type TransportMode =
@@ -337,4 +673,27 @@ export type VerifyOtpInput = {
   locale?: InputMaybe<Scalars['String']['input']>;
   /** IANA time zone for a new account; `UTC` where it is left out. */
   timeZone?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** A day of the week, in the local time of the place. */
+export type Weekday =
+  /** Monday. */
+  | 'MONDAY'
+  /** Tuesday. */
+  | 'TUESDAY'
+  /** Wednesday. */
+  | 'WEDNESDAY'
+  /** Thursday. */
+  | 'THURSDAY'
+  /** Friday. */
+  | 'FRIDAY'
+  /** Saturday. */
+  | 'SATURDAY'
+  /** Sunday. */
+  | 'SUNDAY';
+
+/** Which segment. */
+export type WithdrawCourierSegmentInput = {
+  /** Id of the segment. */
+  segmentId: Scalars['ID']['input'];
 };

@@ -1,0 +1,174 @@
+/** A client application as the journeys play it: typed operations over HTTP, graphql-ws, uploads, a mailbox. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { print } from 'graphql';
+import { createClient, type Client as SocketClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import {
+  CreateUploadDocument,
+  type CreateUploadMutationVariables,
+  RequestOtpDocument,
+  UpdateProfileDocument,
+  VerifyOtpDocument,
+} from '../../schema/operations/operations.generated.ts';
+
+/** An answer with errors; the codes are what a client decides by. */
+export class AnswerRefused extends Error {
+  readonly codes: readonly string[];
+  readonly details: readonly Record<string, unknown>[];
+  constructor(errors: readonly { message: string; extensions?: Record<string, unknown> }[]) {
+    super(errors.map(({ message, extensions }) => `${extensions?.code}: ${message}`).join('; '));
+    this.codes = errors.map(({ extensions }) => String(extensions?.code));
+    this.details = errors.map(({ extensions }) => (extensions?.details ?? {}) as Record<string, unknown>);
+  }
+}
+
+const timeoutMs = 30_000;
+
+export class Client {
+  readonly url: string;
+  readonly #token: string | undefined;
+
+  constructor(url: string, token?: string) {
+    this.url = url;
+    this.#token = token;
+  }
+
+  async run<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data> {
+    const response = await fetch(this.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(this.#token ? { authorization: `Bearer ${this.#token}` } : {}),
+      },
+      body: JSON.stringify({ query: print(document), variables }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const answer = (await response.json()) as {
+      data?: Data;
+      errors?: ConstructorParameters<typeof AnswerRefused>[0];
+    };
+    if (answer.errors) throw new AnswerRefused(answer.errors);
+    return answer.data!;
+  }
+
+  /** Runs until `enough` says so; throws after the time given. */
+  async until<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    enough: (data: Data) => boolean,
+    within = 20_000,
+  ): Promise<Data> {
+    const deadline = performance.now() + within;
+    for (;;) {
+      const data = await this.run(document, variables);
+      if (enough(data)) return data;
+      if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${JSON.stringify(data)}`);
+      await sleep(100);
+    }
+  }
+
+  /** Runs what must be refused, and returns the refusal. */
+  async refused<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<AnswerRefused> {
+    const answer = await this.run(document, variables).catch((error: unknown) => error);
+    assert.ok(answer instanceof AnswerRefused, `was not refused: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  /** Uploads bytes as the web client does: announce, then PUT to the address that was given. */
+  async upload(
+    bytes: Uint8Array<ArrayBuffer>,
+    mediaType: string,
+    purpose: CreateUploadMutationVariables['input']['purpose'],
+  ): Promise<string> {
+    const { createUpload } = await this.run(CreateUploadDocument, {
+      input: { purpose, mediaType, bytes: bytes.length },
+    });
+    const response = await fetch(createUpload.uploadUrl, {
+      method: 'PUT',
+      headers: { 'content-type': mediaType },
+      body: bytes,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    assert.ok(response.ok, `upload: ${response.status} ${await response.text()}`);
+    return createUpload.file.id;
+  }
+
+  /** A socket at the same URL; closed by whoever opened it. */
+  socket(): SocketClient {
+    return createClient({
+      url: this.url.replace(/^http/, 'ws'),
+      webSocketImpl: WebSocket,
+      connectionParams: this.#token ? { authorization: `Bearer ${this.#token}` } : {},
+      retryAttempts: 0,
+    });
+  }
+}
+
+export interface Person {
+  readonly client: Client;
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+}
+
+interface Mail {
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Mails to an address, newest first. */
+export async function mailsTo(url: string, email: string): Promise<Mail[]> {
+  const mailbox = new URL(`/services/communications/mailbox.json?to=${encodeURIComponent(email)}`, url);
+  const response = await fetch(mailbox, { signal: AbortSignal.timeout(timeoutMs) });
+  assert.ok(response.ok, `mailbox: ${response.status}`);
+  const { messages } = (await response.json()) as { messages: Mail[] };
+  return messages;
+}
+
+/** Waits for the newest mail to an address that fits. */
+export async function awaitMail(url: string, email: string, fits: (mail: Mail) => boolean): Promise<Mail> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    const mail = (await mailsTo(url, email)).find(fits);
+    if (mail) return mail;
+    if (performance.now() > deadline) throw new Error(`no such mail to ${email}`);
+    await sleep(100);
+  }
+}
+
+/** Signs in by one-time code; the code comes by mail. */
+export async function signIn(url: string, email: string, name: string): Promise<Person> {
+  const anonymous = new Client(url);
+  const deviceFingerprint = `journey:${email}`;
+  const before = (await mailsTo(url, email)).length;
+  const { requestOtp } = await anonymous.run(RequestOtpDocument, { input: { email, deviceFingerprint } });
+  const deadline = performance.now() + 20_000;
+  let mails = await mailsTo(url, email);
+  while (mails.length <= before && performance.now() < deadline) {
+    await sleep(50);
+    mails = await mailsTo(url, email);
+  }
+  const code = mails.map(({ text }) => /\b\d{6}\b/.exec(text)?.[0]).find(Boolean);
+  assert.ok(code, `no sign-in code came to ${email}`);
+  const { verifyOtp } = await anonymous.run(VerifyOtpDocument, {
+    input: {
+      challengeId: requestOtp.challengeId,
+      email,
+      code,
+      deviceFingerprint,
+      userAgent: 'Baton journey',
+    },
+  });
+  const client = new Client(url, verifyOtp.accessToken);
+  if (verifyOtp.user.displayName !== name)
+    await client.run(UpdateProfileDocument, { input: { displayName: name } });
+  return { client, id: verifyOtp.user.id, email, name };
+}

@@ -1,0 +1,77 @@
+/** Somebody who follows a parcel live, is cut off now and then, and resumes where they were. */
+import { print } from 'graphql';
+import type { Client as SocketClient } from 'graphql-ws';
+import {
+  TrackingEventsDocument,
+  type TrackingEventsSubscription,
+} from '../../schema/operations/operations.generated.ts';
+import type { Client } from './client.ts';
+
+export type SeenEvent = TrackingEventsSubscription['trackingEvents'];
+
+export class Watcher implements AsyncDisposable {
+  readonly seen: SeenEvent[] = [];
+  readonly faults: unknown[] = [];
+  readonly #client: Client;
+  readonly #shipmentId: string;
+  readonly #onEvent: (event: SeenEvent) => void;
+  #socket: SocketClient | undefined;
+  #ring = (): void => {};
+
+  constructor(client: Client, shipmentId: string, onEvent: (event: SeenEvent) => void = () => {}) {
+    this.#client = client;
+    this.#shipmentId = shipmentId;
+    this.#onEvent = onEvent;
+  }
+
+  /** Begins to watch, or resumes after the last event seen. */
+  watch(): void {
+    const socket = this.#client.socket();
+    this.#socket = socket;
+    const variables = { shipmentId: this.#shipmentId, after: this.seen.at(-1)?.cursor ?? null };
+    socket.subscribe<TrackingEventsSubscription>(
+      { query: print(TrackingEventsDocument), variables },
+      {
+        next: ({ data, errors }) => {
+          if (socket !== this.#socket) return;
+          if (errors) this.faults.push(...errors);
+          if (!data) return;
+          this.seen.push(data.trackingEvents);
+          this.#onEvent(data.trackingEvents);
+          this.#ring();
+        },
+        error: (error) => {
+          if (socket === this.#socket) this.faults.push(error);
+          this.#ring();
+        },
+        complete: () => {},
+      },
+    );
+  }
+
+  /** Goes away without a word. */
+  async cut(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.terminate();
+    await socket?.dispose();
+  }
+
+  /** Waits for an event of a type; throws after ten seconds or on a fault. */
+  async until(type: SeenEvent['type']): Promise<void> {
+    const deadline = AbortSignal.timeout(10_000);
+    while (!this.seen.some((event) => event.type === type)) {
+      if (this.faults.length > 0) throw new Error(`watching failed: ${JSON.stringify(this.faults)}`);
+      if (deadline.aborted)
+        throw new Error(`no ${type} among ${this.seen.map((event) => event.type).join(', ')}`);
+      await new Promise<void>((resolve) => {
+        this.#ring = resolve;
+        deadline.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cut();
+  }
+}
