@@ -1,14 +1,20 @@
 import fc from 'fast-check';
 import { jpeg, pdf, png, sha256, webp } from '../testing/uploads.ts';
 import { inspect } from './content-inspection.ts';
-import type { MediaType } from './file.purposes.ts';
+import type { FilePurpose, MediaType } from './file.purposes.ts';
 
 async function* cut(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function inspected(mediaType: MediaType, bytes: Buffer, size = 7, announced = bytes.length) {
-  const { content, sha256: hash } = inspect(cut(bytes, size), { mediaType, bytes: announced });
+async function inspected(
+  mediaType: MediaType,
+  bytes: Buffer,
+  size = 7,
+  announced = bytes.length,
+  purpose: FilePurpose = 'ATTACHMENT',
+) {
+  const { content, sha256: hash } = inspect(cut(bytes, size), { purpose, mediaType, bytes: announced });
   const passed: Uint8Array[] = [];
   for await (const chunk of content) passed.push(chunk);
   return { passed: Buffer.concat(passed), hash: hash() };
@@ -104,3 +110,39 @@ test('arbitrary bytes are refused or passed, never anything else', async () => {
     { numRuns: 200 },
   );
 });
+
+/** A TIFF structure of one entry, in the byte order of one camera or the other. */
+function tiff(tag: number, little: boolean): Buffer {
+  const bytes = Buffer.alloc(26);
+  bytes.write(little ? 'II*\0' : 'MM\0*', 'latin1');
+  const [short, long] = little
+    ? ([bytes.writeUInt16LE, bytes.writeUInt32LE] as const)
+    : ([bytes.writeUInt16BE, bytes.writeUInt32BE] as const);
+  long.call(bytes, 8, 4);
+  short.call(bytes, 1, 8);
+  short.call(bytes, tag, 10);
+  return bytes;
+}
+
+const pngWith = (structure: Buffer): Buffer =>
+  png(2, 2, Buffer.concat([Buffer.from('\0\0\0\x1aeXIf', 'latin1'), structure]));
+
+test.each([true, false])(
+  'an avatar that tells where it was taken is refused (little-endian: %j)',
+  async (little) => {
+    const located: [MediaType, Buffer][] = [
+      ['image/png', pngWith(tiff(0x8825, little))],
+      ['image/jpeg', Buffer.concat([jpeg(), Buffer.from('Exif\0\0', 'latin1'), tiff(0x8825, little)])],
+      ['image/webp', Buffer.concat([webp(), Buffer.from('EXIF\x1a\0\0\0', 'latin1'), tiff(0x8825, little)])],
+      ['image/jpeg', Buffer.concat([jpeg(), Buffer.from('<x:xmpmeta exif:GPSLatitude="45,30N"/>')])],
+    ];
+    for (const [mediaType, bytes] of located) {
+      await expect(inspected(mediaType, bytes, 64, bytes.length, 'AVATAR')).rejects.toMatchObject({
+        code: 'FILE_TELLS_POSITION',
+      });
+      await inspected(mediaType, bytes, 64, bytes.length, 'HANDOFF_PHOTO');
+    }
+    const upright = pngWith(tiff(0x0112, little));
+    await inspected('image/png', upright, 64, upright.length, 'AVATAR');
+  },
+);

@@ -1,12 +1,14 @@
 /**
  * What a stream of bytes must be to be stored: of its announced type by its own signature, of a size that can
- * be shown, and free of markup that a browser would run if it were ever taken for a page.
+ * be shown, and free of markup that a browser would run if it were ever taken for a page. A picture that is
+ * shown to everybody must not tell where it was taken.
  */
 import { createHash } from 'node:crypto';
 import { Invalid } from '#shared/kernel/errors.ts';
-import type { MediaType } from './file.purposes.ts';
+import { type FilePurpose, type MediaType, maxAvatarBytes } from './file.purposes.ts';
+import { tellsPosition } from './picture-position.ts';
 
-const headLimit = 1024 * 1024;
+const headLimit = maxAvatarBytes;
 const maxPixels = 100_000_000;
 const markup =
   /<script|<iframe|<!doctype|<html[\s>]|<svg\s+(xmlns|on|width|height|viewbox)|<\?php\s|<body[\s>]|<foreignobject|javascript:/i;
@@ -31,11 +33,11 @@ export interface Inspection {
 
 /**
  * Passes bytes on while looking at them. `content` refuses `FILE_EMPTY`, `FILE_SIZE_MISMATCH`,
- * `FILE_TYPE_MISMATCH`, `FILE_UNSAFE`, `FILE_DIMENSIONS`, and `UPLOAD_INCOMPLETE` where the source fails.
+ * `FILE_TYPE_MISMATCH`, `FILE_UNSAFE`, `FILE_DIMENSIONS`, `FILE_TELLS_POSITION`, and `UPLOAD_INCOMPLETE` where the source fails.
  */
 export function inspect(
   source: AsyncIterable<Uint8Array>,
-  { mediaType, bytes }: { mediaType: MediaType; bytes: number },
+  { purpose, mediaType, bytes }: { purpose: FilePurpose; mediaType: MediaType; bytes: number },
 ): Inspection {
   const hash = createHash('sha256');
   let sha256: string | undefined;
@@ -61,6 +63,11 @@ export function inspect(
     if (received !== bytes) throw sizeMismatch(bytes);
     if (!recognised) throw typeMismatch(mediaType);
     if (mediaType !== 'application/pdf') requireShowable(head, mediaType);
+    if (purpose === 'AVATAR' && tellsPosition(head))
+      throw new Invalid(
+        'FILE_TELLS_POSITION',
+        'The picture tells where it was taken, and everybody may see it',
+      );
     sha256 = hash.digest('hex');
   }
 

@@ -16,6 +16,9 @@ export const allowedMediaTypes = {
 
 export type FilePurpose = keyof typeof allowedMediaTypes;
 
+/** Small enough to be looked through whole before everybody may see it. */
+export const maxAvatarBytes = 2 * 1024 * 1024;
+
 /** What somebody without an account, who came by a signed link, may upload. */
 export const linkPurposes: readonly FilePurpose[] = ['HANDOFF_PHOTO'];
 

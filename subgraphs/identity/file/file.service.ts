@@ -26,6 +26,7 @@ import {
   type FilePurpose,
   linkPurposes,
   type MediaType,
+  maxAvatarBytes,
 } from './file.purposes.ts';
 
 export interface FileView {
@@ -95,7 +96,8 @@ export class FileService {
   ): Promise<UploadView> {
     const ownerId = uploaderOf(viewer, input.purpose);
     const mediaType = requireMediaType(input.purpose, input.mediaType);
-    const maxBytes = this.#config.FILE_MAX_BYTES;
+    const limit = this.#config.FILE_MAX_BYTES;
+    const maxBytes = input.purpose === 'AVATAR' ? Math.min(limit, maxAvatarBytes) : limit;
     if (input.bytes < 1) throw new Invalid('FILE_EMPTY', 'A file has at least one byte');
     if (input.bytes > maxBytes)
       throw new Invalid('FILE_TOO_LARGE', `A file has at most ${maxBytes} bytes`, { maxBytes });
@@ -139,10 +141,7 @@ export class FileService {
     this.#requireTicket('file-upload', fileId, token);
     const file = await this.#db.read((em) => em.findOne(StoredFile, { id: fileId }));
     if (!file) throw notFound();
-    const { content, sha256 } = inspect(source, {
-      mediaType: file.mediaType as MediaType,
-      bytes: file.bytes,
-    });
+    const { content, sha256 } = inspect(source, viewOf(file));
     if (file.sha256 !== null && file.sha256 !== undefined) {
       for await (const _ of content);
       if (sha256() !== file.sha256) throw alreadyStored();
