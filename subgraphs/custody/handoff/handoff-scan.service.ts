@@ -102,7 +102,11 @@ export class HandoffScanService {
     for (const id of [stepId, input.locationId]) if (id) requireId(id);
     const { photos, fault } = await this.#deps.photos.ofViewer(viewer, input.photoFileIds ?? []).then(
       (found) => ({ photos: found, fault: null }),
-      (error) => ({ photos: [], fault: refusalOrThrow(error) }),
+      (error) => {
+        const fault = refusalOrThrow(error);
+        if (fault.code !== 'PHOTO_NOT_FOUND') throw fault;
+        return { photos: [], fault };
+      },
     );
     return {
       viewer,
@@ -271,7 +275,7 @@ export class HandoffScanService {
     side: Side,
     qrCodeId: string,
   ): Promise<void> {
-    step.state = nextState(handoffStates, step.state, 'scan_first', side) as 'half_confirmed';
+    step.state = nextState(handoffStates, step.state, 'scan_first', side);
     step.halfSide = side;
     step.halfConfirmedAt = scan.scannedAt;
     step.halfScanId = scan.id;
@@ -302,7 +306,7 @@ export class HandoffScanService {
     const firstScan = await tx.em.findOneOrFail(HandoffScanRow, { id: step.halfScanId! });
     await qrCodes.consume(step.id, qrCodeId, step.halfCodeId ?? null);
     const discrepancy = [firstScan, scan].some((each) => Boolean(each.discrepancy));
-    step.state = nextState(handoffStates, step.state, 'scan_second', side) as 'transferred';
+    step.state = nextState(handoffStates, step.state, 'scan_second', side);
     step.transferredAt = scan.scannedAt;
     forgetHalf(step);
     await tx.em.flush();

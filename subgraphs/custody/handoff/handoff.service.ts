@@ -89,7 +89,7 @@ export class HandoffService {
           legId: leg.legId,
           legKind: leg.legKind,
           packageIds,
-          state: handoffStates.initial as 'planned',
+          state: handoffStates.initial,
           machineVersion: handoffStates.version,
         });
         await tx.em.flush();
@@ -110,8 +110,7 @@ export class HandoffService {
         { lockMode: LockMode.PESSIMISTIC_WRITE, orderBy: { sequence: 'asc' } },
       );
       const open = steps.filter(({ state }) => !handoffStates.terminal.includes(state));
-      for (const step of open)
-        step.state = nextState(handoffStates, step.state, 'cancel', 'system') as 'cancelled';
+      for (const step of open) step.state = nextState(handoffStates, step.state, 'cancel', 'system');
       await em.flush();
       await qrCodes.expireOf(open.map(({ id }) => id));
       await custody.setPhase(
@@ -136,7 +135,7 @@ export class HandoffService {
       const step = await this.lock(tx, stepId);
       if (step?.state !== 'half_confirmed' || step.halfConfirmedAt?.getTime() !== halfConfirmedAt.getTime())
         return;
-      step.state = nextState(handoffStates, step.state, 'lapse', 'system') as 'ready';
+      step.state = nextState(handoffStates, step.state, 'lapse', 'system');
       forgetHalf(step);
       await tx.em.flush();
       await this.#deps.custody.setPhase(step.packageIds, 'held');
@@ -198,7 +197,7 @@ export class HandoffService {
       const step = await this.lock(tx, input.stepId);
       const roles = step ? (await parties.rolesOf(viewer, [step.shipmentId])).get(step.shipmentId) : null;
       if (!step || !roles?.some((role) => sameParty(role, receiverOf(step)))) throw handoffNotFound();
-      step.state = nextState(handoffStates, step.state, 'refuse', 'receiver') as 'refused';
+      step.state = nextState(handoffStates, step.state, 'refuse', 'receiver');
       step.refusedReason = reason;
       forgetHalf(step);
       await tx.em.flush();
@@ -292,7 +291,7 @@ export class HandoffService {
     this.#deps.parties.accountsOf(parties);
 
   async #open(tx: Transaction, step: HandoffStepRow): Promise<void> {
-    step.state = nextState(handoffStates, step.state, 'open', 'system') as 'ready';
+    step.state = nextState(handoffStates, step.state, 'open', 'system');
     await tx.em.flush();
     tx.tell(HandoffReady, {
       shipmentId: step.shipmentId,

@@ -5,7 +5,7 @@
  */
 import { createHash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LockMode } from '@mikro-orm/core';
-import { Conflict, Invalid, NotFound, type Refusal } from '#shared/kernel/errors.ts';
+import { Conflict, Forbidden, Invalid, NotFound, type Refusal } from '#shared/kernel/errors.ts';
 import { isId, newId } from '#shared/kernel/ids.ts';
 import { nextState } from '#shared/kernel/states.ts';
 import type { Clock } from '#shared/kernel/time.ts';
@@ -195,7 +195,7 @@ export class QrCodeService {
    * Refuses what `read` and `faultOf` refuse.
    */
   async validate(viewer: Viewer, token: string): Promise<{ expiresAt: Date }> {
-    if (viewer.kind === 'anonymous') throw new Invalid('SIGN_IN_REQUIRED', 'Sign in first');
+    if (viewer.kind === 'anonymous') throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
     this.read(token);
     const row = await this.byToken(token);
     if (!row) throw new Invalid('BAD_SIGNATURE', 'This is no code of ours');
@@ -214,7 +214,7 @@ export class QrCodeService {
       const owner = row && { type: row.partyType, id: row.partyId };
       if (!row || !roles?.some((role) => sameParty(role, owner!)))
         throw new NotFound('QR_CODE_NOT_FOUND', 'There is no such code');
-      row.state = nextState(qrCodeStates, row.state, 'expire', 'party') as 'expired';
+      row.state = nextState(qrCodeStates, row.state, 'expire', 'party');
       row.endedAt = this.#clock.now();
       await em.flush();
       return { row, token: null, spokenCode: null, image: null };

@@ -1,5 +1,5 @@
 /** A shipment on its way, for custody's tests: the facts that others tell, and the scans that people make. */
-import { ItineraryConfirmed } from '#shared/events/bookings.ts';
+import { ItineraryCancelled, ItineraryConfirmed } from '#shared/events/bookings.ts';
 import { ShipmentSubmitted } from '#shared/events/shipments.ts';
 import type { PayloadOf } from '#shared/kernel/event.ts';
 import { newId } from '#shared/kernel/ids.ts';
@@ -31,23 +31,38 @@ export interface Pair {
   readonly receiver: Viewer;
 }
 
+type Shipped = Pick<Story, 'shipmentId' | 'recipientId' | 'recipient' | 'packageIds'>;
+
+function newShipment(packages: number): Shipped {
+  const [shipmentId, recipientId] = [newId(), newId()];
+  return {
+    shipmentId,
+    recipientId,
+    recipient: link(shipmentId, recipientId),
+    packageIds: Array.from({ length: packages }, newId),
+  };
+}
+
 export class Story implements AsyncDisposable {
   readonly world: World;
-  readonly shipmentId = newId();
-  readonly itineraryId = newId();
-  readonly recipientId = newId();
-  readonly recipient: LinkViewer = link(this.shipmentId, this.recipientId);
+  readonly shipmentId: string;
+  readonly recipientId: string;
+  readonly recipient: LinkViewer;
   readonly packageIds: string[];
+  readonly itineraryId = newId();
   readonly bookingIds: string[];
   readonly pairs: Pair[];
   readonly #carriers: readonly UserViewer[];
 
-  constructor(world: World, carriers: readonly UserViewer[], packages: number) {
+  constructor(world: World, carriers: readonly UserViewer[], shipped: Shipped) {
     this.world = world;
+    this.shipmentId = shipped.shipmentId;
+    this.recipientId = shipped.recipientId;
+    this.recipient = shipped.recipient;
+    this.packageIds = shipped.packageIds;
     this.#carriers = carriers;
-    this.packageIds = Array.from({ length: packages }, newId);
     this.bookingIds = carriers.map(newId);
-    const chain = [...new Set([sender, ...carriers, this.recipient])] as Viewer[];
+    const chain: Viewer[] = [...new Set<Viewer>([sender, ...carriers, this.recipient])];
     this.pairs = chain.slice(1).map((receiver, index) => ({ giver: chain[index]!, receiver }));
   }
 
@@ -100,12 +115,31 @@ export class Story implements AsyncDisposable {
     await this.world.settle();
   }
 
-  /** The hand-overs as the sender sees them. */
+  /** Bookings tells that the itinerary is off. */
+  async cancel(): Promise<void> {
+    await this.world.hear(ItineraryCancelled, {
+      itineraryId: this.itineraryId,
+      shipmentId: this.shipmentId,
+      senderId: sender.userId,
+      carrierIds: this.#carriers.map(({ userId }) => userId),
+      reason: 'SENDER_CANCELLED',
+      cancelledAt: this.world.clock.now(),
+    });
+    await this.world.settle();
+  }
+
+  /** The same shipment with another itinerary. */
+  bookAgain(carriers: readonly UserViewer[]): Story {
+    const { shipmentId, recipientId, recipient, packageIds } = this;
+    return new Story(this.world, carriers, { shipmentId, recipientId, recipient, packageIds });
+  }
+
+  /** The hand-overs of the itinerary as the sender sees them. */
   async handoffs(): Promise<Handoff[]> {
     const { data, errors } = await this.world.entities(
       'custody',
-      [{ __typename: 'Shipment', id: this.shipmentId }],
-      '{ ... on Shipment { handoffs { id sequence state opensAt } } }',
+      [{ __typename: 'Itinerary', id: this.itineraryId }],
+      '{ ... on Itinerary { handoffs { id sequence state opensAt } } }',
       sender,
     );
     if (errors.length > 0) throw errors[0];
@@ -174,6 +208,28 @@ export class Story implements AsyncDisposable {
     return data.createUpload.file.id;
   }
 
+  /** Rows of custody's own tables. */
+  rows<Row extends object = Record<string, unknown>>(
+    sql: string,
+    parameters: unknown[] = [],
+  ): Promise<Row[]> {
+    return this.world.database('custody').read((em) => em.execute<Row[]>(sql, parameters));
+  }
+
+  /** How every scan so far was judged, oldest first. */
+  async scanResults(): Promise<string[]> {
+    const rows = await this.rows<{ scan_result: string }>(
+      'select scan_result from handoff_scans order by id',
+    );
+    return rows.map((row) => row.scan_result);
+  }
+
+  /** How many links the chain of the first package has. */
+  async chainLength(): Promise<number> {
+    return (await this.rows('select 1 from custody_events where package_id = ?', [this.packageIds[0]]))
+      .length;
+  }
+
   get #recipientFacts() {
     return {
       recipientId: this.recipientId,
@@ -199,7 +255,7 @@ export interface StoryOptions {
 export async function startStory(options: StoryOptions & { confirmed?: boolean } = {}): Promise<Story> {
   const world = await startWorld({
     subgraphs: ['identity', 'custody'],
-    env: { LOG_LEVEL: 'warn', HANDOFF_WINDOW_BEFORE: '7d', TRACKING_POLL: '100ms', ...options.env },
+    env: { HANDOFF_WINDOW_BEFORE: '7d', TRACKING_POLL: '100ms', ...options.env },
   });
   for (const publisher of ['bookings', 'shipments', 'payments', 'trips'])
     await world.database('custody').transaction(async (tx) => {
@@ -209,7 +265,11 @@ export async function startStory(options: StoryOptions & { confirmed?: boolean }
         `create table if not exists ${publisher}.outbox_keys (like custody.outbox_keys including all)`,
       );
     });
-  const story = new Story(world, options.carriers ?? [anna, ben, courier], options.packages ?? 1);
+  const story = new Story(
+    world,
+    options.carriers ?? [anna, ben, courier],
+    newShipment(options.packages ?? 1),
+  );
   await story.submit(options.declaredMinor);
   if (options.confirmed !== false) await story.confirm();
   return story;

@@ -50,10 +50,15 @@ export interface ChainHead {
   readonly holderId: string;
 }
 
-/** The first fault of a chain whose links are given in their order; null where it holds. */
+/**
+ * The first fault of a chain whose links are given in their order; null where it holds.
+ * @param moves how often the package changed hands by the shipment's log: a chain that was cut short together
+ * with its projection is shorter than that
+ */
 export function findFault(
   links: readonly CustodyEventRow[],
   head: ChainHead | null,
+  moves: number,
   key: KeyObject,
 ): ChainFault | null {
   let previous: CustodyEventRow | undefined;
@@ -62,8 +67,8 @@ export function findFault(
     if (fault) return { number, fault };
     previous = link;
   }
-  if (!head && !previous) return null;
-  if (!head || !previous || head.headNumber > previous.number)
+  if (!head && !previous && moves === 0) return null;
+  if (!head || !previous || Math.max(head.headNumber, moves) > previous.number)
     return { number: links.length, fault: 'MISSING' };
   const agrees =
     head.headHash === previous.hash && head.holderType === previous.toType && head.holderId === previous.toId;

@@ -24,6 +24,7 @@ import {
   signHash,
 } from './custody-chain.ts';
 import type { PartiesService, Party } from './parties.service.ts';
+import { TrackingEventRow } from './tracking.entities.ts';
 
 export type CustodyStateView = CustodyStateRow;
 export type CustodyEventView = CustodyEventRow;
@@ -212,7 +213,11 @@ export class CustodyService {
     return this.#db.read(async (em) => {
       const events = await em.find(CustodyEventRow, { packageId }, { orderBy: { number: 'asc' } });
       const head = await em.findOne(CustodyStateRow, { packageId });
-      return { events, fault: findFault(events, head, this.#key.publicKey) };
+      const moves = await em.count(TrackingEventRow, {
+        packageId,
+        type: { $in: ['PICKED_UP', 'TRANSFERRED', 'DELIVERED'] },
+      });
+      return { events, fault: findFault(events, head, moves, this.#key.publicKey) };
     });
   }
 
