@@ -5,8 +5,8 @@ import {
   AddPackagePhotoDocument,
   CreateShipmentDocument,
   DeclareCustomsDocument,
+  RecipientLinkDocument,
   SetRecipientDocument,
-  ShipmentDocument,
   SubmitShipmentDocument,
 } from '../../schema/operations/operations.generated.ts';
 import type { Person } from './client.ts';
@@ -29,12 +29,6 @@ export async function submitShipment(
   say: Say,
 ): Promise<Parcel> {
   const { client } = sender;
-  const address = (city: string, countryCode: string) => ({
-    line1: '1 Main Street',
-    city,
-    postalCode: '75001',
-    countryCode,
-  });
   const { createShipment } = await client.run(CreateShipmentDocument, {
     input: {
       originLocationId: lane.montreal.id,
@@ -43,7 +37,7 @@ export async function submitShipment(
         name: sender.name,
         email: sender.email,
         phone: '+15145550100',
-        address: address('Montréal', 'CA'),
+        address: '1 rue Sainte-Catherine, Montréal, Canada',
       },
     },
   });
@@ -75,18 +69,16 @@ export async function submitShipment(
       ],
     },
   });
-  const packageId = addPackage.packages[0]!.id;
+  const packageId = addPackage.id;
   const fileId = await client.upload(takePhoto(), 'image/png', 'PACKAGE_PHOTO');
   await client.run(AddPackagePhotoDocument, { input: { packageId, fileId } });
   await client.run(SetRecipientDocument, {
     input: {
       shipmentId,
-      recipient: {
-        name: recipient.name,
-        email: recipient.email,
-        phone: '+33155550100',
-        address: address('Paris', 'FR'),
-      },
+      name: recipient.name,
+      email: recipient.email,
+      phone: '+33155550100',
+      address: '1 rue de Rivoli, 75001 Paris, France',
     },
   });
   const early = await client.refused(SubmitShipmentDocument, { input: { shipmentId } });
@@ -96,8 +88,9 @@ export async function submitShipment(
   });
   const { submitShipment: submitted } = await client.run(SubmitShipmentDocument, { input: { shipmentId } });
   assert.equal(submitted.state, 'SEARCHING');
-  const { shipment } = await client.run(ShipmentDocument, { id: shipmentId });
-  const linkToken = new URL(shipment!.recipientLink!).searchParams.get('token')!;
+  const { recipientLink } = await client.run(RecipientLinkDocument, { shipmentId });
+  const linkToken = new URL(recipientLink.url).searchParams.get('token');
+  assert.ok(linkToken, 'the link carries a token');
   say('Shipment', '2 kg of gifts with photo, contents, recipient and customs declaration, Montréal to Paris');
   return { shipmentId, linkToken };
 }

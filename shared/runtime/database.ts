@@ -87,7 +87,8 @@ export class Database {
       extensions: [Migrator],
       discovery: { warnWhenNoEntities: false },
       forceUtcTimezone: true,
-      ...(options.onQuery ? { debug: ['query'], logger: options.onQuery } : {}),
+      debug: options.onQuery ? ['query'] : false,
+      logger: options.onQuery ?? (() => {}),
       pool: { min: 0, max: options.poolSize ?? 8 },
       driverOptions: {
         connectionTimeoutMillis: 5_000,

@@ -20,6 +20,7 @@ export class Wakeups {
   #client: pg.Client | undefined;
   #pending = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   private constructor(url: string, logger: Logger) {
@@ -89,8 +90,7 @@ export class Wakeups {
     this.#pending.clear();
     let payload = this.#sender;
     const flush = (): void => {
-      if (payload !== this.#sender)
-        this.#client?.query('select pg_notify($1, $2)', [channel, payload]).catch(() => {});
+      if (payload !== this.#sender) this.#notify(payload);
       payload = this.#sender;
     };
     for (const topic of topics) {
@@ -98,6 +98,13 @@ export class Wakeups {
       payload += `\n${topic}`;
     }
     flush();
+  }
+
+  /** One statement at a time on the connection; a failed one is a lost hint. */
+  #notify(payload: string): void {
+    this.#sending = this.#sending
+      .then(() => this.#client?.query('select pg_notify($1, $2)', [channel, payload]))
+      .catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
