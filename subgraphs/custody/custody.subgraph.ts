@@ -9,6 +9,7 @@ import { handoffJobs } from './handoff/handoff.jobs.ts';
 import { handoffResolvers } from './handoff/handoff.resolvers.ts';
 import { HandoffService } from './handoff/handoff.service.ts';
 import { HandoffScanService } from './handoff/handoff-scan.service.ts';
+import { HandoffTransferService } from './handoff/handoff-transfer.service.ts';
 import { PhotoEvidence } from './handoff/photo-evidence.ts';
 import { qrCodeEntities } from './qr-code/qr-code.entities.ts';
 import { qrCodeResolvers } from './qr-code/qr-code.resolvers.ts';
@@ -41,7 +42,8 @@ export default defineSubgraph({
     const photos = new PhotoEvidence(deps.contracts.caller(IdentityContract), deps.clock);
     const handoffDeps = { ...deps, parties, custody, tracking, qrCodes, photos };
     const handoffs = new HandoffService(handoffDeps);
-    const scans = new HandoffScanService(handoffDeps, handoffs);
+    const transfers = new HandoffTransferService(handoffDeps, handoffs);
+    const scans = new HandoffScanService(handoffDeps, handoffs, transfers);
     return {
       resolvers: mergeResolvers(
         scalars,

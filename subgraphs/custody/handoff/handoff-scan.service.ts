@@ -5,30 +5,26 @@
  * Both parties call it, by the QR code or by the eight spoken characters.
  */
 import { createHash } from 'node:crypto';
-import { HandoffTransferred, ScanRefused } from '#shared/events/custody.ts';
+import { ScanRefused } from '#shared/events/custody.ts';
 import { Conflict, Forbidden, Invalid, type Refusal, refusalFromRecord } from '#shared/kernel/errors.ts';
 import { newId, requireId } from '#shared/kernel/ids.ts';
-import { nextState } from '#shared/kernel/states.ts';
 import { MINUTE } from '#shared/kernel/time.ts';
 import type { Viewer } from '#shared/kernel/viewer.ts';
 import type { Transaction } from '#shared/runtime/database.ts';
 import type { MintedCode } from '../qr-code/qr-code.service.ts';
 import type { TokenContent } from '../qr-code/token.ts';
 import { type Party, sameParty } from '../tracking/parties.service.ts';
-import type { TrackingDraft } from '../tracking/tracking.service.ts';
 import { HandoffScanRow, HandoffStepRow, type ScanResult } from './handoff.entities.ts';
 import {
-  forgetHalf,
   giverOf,
   type HandoffDeps,
   type HandoffService,
   handoffNotFound,
-  onlyOne,
-  placeOf,
   receiverOf,
   sideOf,
 } from './handoff.service.ts';
-import { handoffStates, type Side } from './handoff.states.ts';
+import type { Side } from './handoff.states.ts';
+import type { HandoffTransferService } from './handoff-transfer.service.ts';
 import type { Photo } from './photo-evidence.ts';
 import { RefusedScan, refusalOrThrow, refusedScan, resultOf } from './refused-scan.ts';
 
@@ -64,10 +60,12 @@ interface Attempt {
 export class HandoffScanService {
   readonly #deps: HandoffDeps;
   readonly #handoffs: HandoffService;
+  readonly #transfers: HandoffTransferService;
 
-  constructor(deps: HandoffDeps, handoffs: HandoffService) {
+  constructor(deps: HandoffDeps, handoffs: HandoffService, transfers: HandoffTransferService) {
     this.#deps = deps;
     this.#handoffs = handoffs;
+    this.#transfers = transfers;
   }
 
   /**
@@ -123,7 +121,10 @@ export class HandoffScanService {
   async #accept(tx: Transaction, attempt: Attempt): Promise<HandoffScanView> {
     const content = this.#readCode(attempt);
     const step = await this.#handoffs.lock(tx, content?.stepId ?? attempt.input.stepId!);
-    if (!step) throw refusedScan('bad_signature', new Invalid('BAD_SIGNATURE', 'This is no code of ours'));
+    if (!step)
+      throw content
+        ? refusedScan('bad_signature', new Invalid('BAD_SIGNATURE', 'This is no code of ours'))
+        : refusedScan('wrong_party', handoffNotFound());
     const before = await this.#answeredBefore(tx, attempt);
     if (before) return { scan: before, step };
     const { side, qrCodeId } = await this.#judge(tx, attempt, step, content);
@@ -143,8 +144,8 @@ export class HandoffScanService {
         throw refusedScan('requirements_missing', refusalOrThrow(error), facts);
       });
     if (duplicate) return { scan, step };
-    if (first) await this.#halfConfirm(tx, step, scan, side, qrCodeId);
-    else await this.#transfer(tx, step, scan, side, qrCodeId);
+    if (first) await this.#transfers.halfConfirm(tx, step, scan, side, qrCodeId);
+    else await this.#transfers.complete(tx, step, scan, side, qrCodeId);
     return { scan, step };
   }
 
@@ -268,120 +269,15 @@ export class HandoffScanService {
     });
   }
 
-  async #halfConfirm(
-    tx: Transaction,
-    step: HandoffStepRow,
-    scan: HandoffScanRow,
-    side: Side,
-    qrCodeId: string,
-  ): Promise<void> {
-    step.state = nextState(handoffStates, step.state, 'scan_first', side);
-    step.halfSide = side;
-    step.halfConfirmedAt = scan.scannedAt;
-    step.halfScanId = scan.id;
-    step.halfCodeId = qrCodeId;
-    await tx.em.flush();
-    await this.#deps.custody.setPhase(step.packageIds, 'in_handoff');
-    await this.#handoffs.lapseLater(tx, step);
-    await this.#deps.tracking.record(step.shipmentId, [this.#scanned(step, side)]);
-  }
-
-  async #transfer(
-    tx: Transaction,
-    step: HandoffStepRow,
-    scan: HandoffScanRow,
-    side: Side,
-    qrCodeId: string,
-  ): Promise<void> {
-    const { custody, qrCodes, tracking, photos } = this.#deps;
-    const pictures = await photos.of(tx, step.id);
-    if (pictures.length < step.requiredPhotos)
-      throw refusedScan(
-        'requirements_missing',
-        new Conflict('REQUIREMENTS_MISSING', 'This hand-over needs more photos', {
-          photos: step.requiredPhotos - pictures.length,
-        }),
-        { stepId: step.id, qrCodeId, side },
-      );
-    const firstScan = await tx.em.findOneOrFail(HandoffScanRow, { id: step.halfScanId! });
-    await qrCodes.consume(step.id, qrCodeId, step.halfCodeId ?? null);
-    const discrepancy = [firstScan, scan].some((each) => Boolean(each.discrepancy));
-    step.state = nextState(handoffStates, step.state, 'scan_second', side);
-    step.transferredAt = scan.scannedAt;
-    forgetHalf(step);
-    await tx.em.flush();
-    const scanIds = [firstScan.id, scan.id];
-    const links = await custody.transfer({
-      shipmentId: step.shipmentId,
-      itineraryId: step.itineraryId,
-      packageIds: step.packageIds,
-      from: giverOf(step),
-      to: receiverOf(step),
-      handoffStepId: step.id,
-      discrepancy,
-      photoHashes: pictures.map(({ sha256 }) => sha256),
-      scanIds,
-    });
-    await tracking.record(step.shipmentId, [this.#scanned(step, side), ...moved(step)]);
-    if (step.delivers)
-      await tracking.keepProof({
-        shipmentId: step.shipmentId,
-        itineraryId: step.itineraryId,
-        handoffStepId: step.id,
-        deliveredAt: scan.scannedAt,
-        scanIds,
-        photos: pictures.map(({ fileId, sha256 }) => ({ fileId, sha256 })),
-        custody: links.map(({ packageId, id, hash }) => ({ packageId, eventId: id, hash })),
-      });
-    this.#tell(
-      tx,
-      step,
-      discrepancy,
-      links.map(({ id }) => id),
-    );
-  }
-
-  /** One fact per booking that ended: a carrier of several legs in a row ends the earlier ones here too. */
-  #tell(tx: Transaction, step: HandoffStepRow, discrepancy: boolean, custodyEventIds: string[]): void {
-    const bookings = [
-      ...(step.finishedBookingIds.length > 0 ? step.finishedBookingIds : [null]),
-      step.startedBookingId ?? null,
-    ];
-    for (const [index, finishedBookingId] of bookings.slice(0, -1).entries()) {
-      const last = index === bookings.length - 2;
-      tx.tell(HandoffTransferred, {
-        shipmentId: step.shipmentId,
-        itineraryId: step.itineraryId,
-        stepId: step.id,
-        sequence: step.sequence,
-        from: giverOf(step),
-        to: receiverOf(step),
-        finishedBookingId: finishedBookingId ?? null,
-        startedBookingId: bookings[index + 1] ?? null,
-        packageIds: step.packageIds,
-        custodyEventIds,
-        discrepancy,
-        lastLegStarted: last && step.startsLastLeg,
-        delivered: last && step.delivers,
-        transferredAt: step.transferredAt!,
-      });
-    }
-  }
-
-  #scanned(step: HandoffStepRow, side: Side): TrackingDraft {
-    return {
-      type: 'SCANNED',
-      message: `The ${side} confirmed hand-over ${step.sequence}`,
-      packageId: onlyOne(step.packageIds),
-      ...placeOf(step),
-    };
-  }
-
   /** Keeps a refused scan, counts it against the code, alerts the parties of a stranger's; the answer to throw. */
   async #keepRefusal(tx: Transaction, attempt: Attempt, refused: RefusedScan): Promise<Refusal> {
     const { facts, result, refusal } = refused;
     const { qrCodes, parties, clock } = this.#deps;
     const step = facts.stepId ? await this.#handoffs.lock(tx, facts.stepId) : null;
+    // A code that names no hand-over gives no row to lock: the same scan sent twice at once must still be one.
+    await tx.sql('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
+      `${attempt.actor} ${attempt.presentedHash}`,
+    ]);
     try {
       await this.#answeredBefore(tx, attempt);
     } catch (error) {
@@ -391,8 +287,8 @@ export class HandoffScanService {
     if (step && refusal.code === 'SPOKEN_CODE_WRONG') step.spokenTries += 1;
     await tx.em.flush();
     // Who stands on the wrong side of their own hand-over has made a slip; a stranger is another matter.
-    if (step && result === 'wrong_party' && facts.side === null) {
-      if (facts.qrCodeId) await qrCodes.countWrongScan(facts.qrCodeId);
+    if (step && facts.qrCodeId && result === 'wrong_party' && facts.side === null) {
+      await qrCodes.countWrongScan(facts.qrCodeId);
       const sides = [giverOf(step), receiverOf(step)];
       const accounts = await parties.accountsOf(sides);
       tx.tell(ScanRefused, {
@@ -414,25 +310,3 @@ const wrongSequence = (expected: HandoffStepRow): Conflict =>
     expectedStepId: expected.id,
     expectedSequence: expected.sequence,
   });
-
-function moved(step: HandoffStepRow): TrackingDraft[] {
-  const [type, message] = step.delivers
-    ? (['DELIVERED', 'Delivered to the recipient'] as const)
-    : step.sequence === 1
-      ? (['PICKED_UP', 'Picked up from the sender'] as const)
-      : (['TRANSFERRED', 'Handed over to the next carrier'] as const);
-  const place = placeOf(step);
-  return [
-    ...step.packageIds.map((packageId) => ({ type, message, packageId, ...place })),
-    ...(step.startsLastLeg
-      ? [
-          {
-            type: 'OUT_FOR_DELIVERY' as const,
-            message: 'On the last leg to the recipient',
-            packageId: onlyOne(step.packageIds),
-            ...place,
-          },
-        ]
-      : []),
-  ];
-}

@@ -163,6 +163,8 @@ test('eight spoken characters do what a scan does, but only five wrong ones may 
   const { spokenCode } = (await story.issue(id, sender)).data.issueQrCode;
   const say = (viewer: typeof anna, code: string) => story.scan(viewer, { stepId: id, spokenCode: code });
   expect((await say(stranger, spokenCode)).codes).toEqual(['HANDOFF_NOT_FOUND']);
+  const unknown = await story.scan(anna, { stepId: newId(), spokenCode });
+  expect(unknown.codes).toEqual(['HANDOFF_NOT_FOUND']);
   const spaced = `${spokenCode.slice(0, 4).toLowerCase()} ${spokenCode.slice(4)}`;
   expect((await say(anna, spaced)).data.scanHandoff.outcome).toBe('HALF_CONFIRMED');
   await story.issue(id, anna);
