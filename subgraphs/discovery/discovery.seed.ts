@@ -2,7 +2,7 @@ import pg from 'pg';
 import { loadGazetteer } from './location/gazetteer.ts';
 
 /** Raised with every change of the gazetteer's packages or of the rules by which its rows are made. */
-const GAZETTEER_VERSION = 1;
+const GAZETTEER_VERSION = 2;
 
 /** What the subgraph cannot work without: the gazetteer. Does nothing where it is there. */
 export default async function seed(databaseUrl: string, onProgress?: (line: string) => void): Promise<void> {

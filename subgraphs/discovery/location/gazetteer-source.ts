@@ -108,9 +108,9 @@ async function readCities(): Promise<City[]> {
 /** Large cities keep their names in every script, small ones the first few in Latin letters. */
 function cityNames(spellings: readonly string[], population: number): string[] {
   const names = [...new Set(spellings.map(normaliseName))].filter((name) => name !== '');
-  if (population >= 500_000) return names.slice(0, 60);
+  if (population >= 1_000_000) return names.slice(0, 60);
   const latin = names.filter((name, index) => index === 0 || /^[a-z0-9 ]+$/.test(name));
-  return latin.slice(0, population >= 100_000 ? 12 : 5);
+  return latin.slice(0, population >= 200_000 ? 12 : 3);
 }
 
 async function readAirports(cities: readonly City[]): Promise<GazetteerRow[]> {

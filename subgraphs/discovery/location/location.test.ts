@@ -22,7 +22,7 @@ async function search(query: string, more: object = {}): Promise<{ name: string;
   return data.searchLocations;
 }
 
-const codes = async (query: string, more: object = {}): Promise<unknown[]> =>
+const codes = async (query: string, more: object = {}): Promise<readonly unknown[]> =>
   (
     await discovery.world.execute(
       'discovery',
@@ -51,7 +51,7 @@ test.each([
   ['tokio', 'Tokyo'],
   ['東京', 'Tokyo'],
   ['Москва', 'Moscow'],
-  ["saint-john's", "St. John's"],
+  ["st john's", "St. John's"],
   ['  zürich  ', 'Zürich'],
   ['heathrow', 'London Heathrow Airport'],
   ['charles de gaule', 'Paris Charles de Gaulle Airport'],

@@ -205,11 +205,11 @@ const readyAt = ({ leg, arrives }: Label): number => arrives + BUFFER_MINUTES[le
 
 /**
  * True where `a` can be put in the place of `b` before any further leg. `b`'s traveller may go on without a
- * hand-over; then `a` must be ready before `b` even arrives, and have the hand-over's risk to spare.
+ * hand-over; then `a` must be ready before `b` even arrives, and have the hand-over's risk to spare. Legs need
+ * no comparing: in rounds, whoever came first has no more of them.
  */
 function replaces(a: Label, b: Label): boolean {
-  if (a.count > b.count || a.priceMinor > b.priceMinor || a.arrives > b.arrives || a.risk > b.risk)
-    return false;
+  if (a.priceMinor > b.priceMinor || a.arrives > b.arrives || a.risk > b.risk) return false;
   if (a.leg.legId === b.leg.legId && a.leg.kind === 'trip_leg') return true;
   if (readyAt(a) > readyAt(b)) return false;
   return !b.goesOn || (readyAt(a) <= b.arrives && a.risk + HANDOVER_RISK <= b.risk);

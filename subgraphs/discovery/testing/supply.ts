@@ -89,6 +89,17 @@ export class Trips {
   }
 }
 
+const supplyTables = [
+  'searchable_legs',
+  'route_graph_nodes',
+  'route_graph_edges',
+  'local_segments',
+  'couriers',
+  'route_search_queries',
+  'route_suggestions',
+  'saved_searches',
+];
+
 export class Discovery implements AsyncDisposable {
   readonly world: World;
   readonly trips: Trips;
@@ -96,6 +107,14 @@ export class Discovery implements AsyncDisposable {
   constructor(world: World, trips: Trips) {
     this.world = world;
     this.trips = trips;
+  }
+
+  /** Forgets all supply and searches, and sets the clock back to the beginning. */
+  async clear(): Promise<void> {
+    await this.world.clock.set(at(2, '09:00'));
+    await this.world.database('discovery').transaction(async (tx) => {
+      for (const table of supplyTables) await tx.sql(`delete from ${table}`);
+    });
   }
 
   async publish(...trips: ToldTrip[]): Promise<void> {
