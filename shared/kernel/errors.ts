@@ -30,7 +30,8 @@ export abstract class Refusal extends Error {
 
   /** What GraphQL clients see beside the message. */
   get extensions(): Record<string, unknown> {
-    return { ...this.details, code: this.code, kind: this.kind };
+    const { code, kind, details } = this;
+    return Object.keys(details).length > 0 ? { code, kind, details } : { code, kind };
   }
 
   toRecord(): RefusalRecord {

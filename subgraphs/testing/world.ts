@@ -45,6 +45,8 @@ export interface Answer {
   readonly errors: readonly GraphQLError[];
   /** Codes of the errors, in their order. */
   readonly codes: readonly unknown[];
+  /** Details of the errors, in their order; empty objects where there are none. */
+  readonly details: readonly Json[];
 }
 
 export class World implements AsyncDisposable {
@@ -111,7 +113,12 @@ export class World implements AsyncDisposable {
       contextValue,
     })) as ExecutionResult;
     const errors = result.errors ?? [];
-    return { data: result.data, errors, codes: errors.map((error) => error.extensions.code) };
+    return {
+      data: result.data,
+      errors,
+      codes: errors.map((error) => error.extensions.code),
+      details: errors.map((error) => error.extensions.details ?? {}),
+    };
   }
 
   /** Fetches entities of one subgraph by their representations, as the gateway does for a join. */

@@ -141,10 +141,7 @@ export class SubgraphExecutor {
     const located = error instanceof GraphQLError ? error : new GraphQLError(messageOf(error));
     const cause = error instanceof GraphQLError ? error.originalError : error;
     if (cause instanceof Refusal) {
-      const { code, kind, details } = cause;
-      const extensions =
-        Object.keys(details).length > 0 ? { code, kind, details: { ...details } } : { code, kind };
-      return { ...located.toJSON(), extensions };
+      return { ...located.toJSON(), extensions: cause.extensions };
     }
     if (typeof located.extensions.code === 'string' && located.extensions.code !== INTERNAL_SERVER_ERROR)
       return located.toJSON();

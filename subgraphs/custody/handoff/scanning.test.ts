@@ -65,7 +65,7 @@ test('a scan repeated with its key gets the same answer; the same code later was
   expect(late.errors[0]!.extensions).toEqual({
     code: 'TOKEN_CONSUMED',
     kind: 'CONFLICT',
-    consumedAt: expect.anything(),
+    details: { consumedAt: expect.anything() },
   });
   expect(await story.chainLength()).toBe(2);
 });
@@ -128,7 +128,7 @@ test('a carrier whose turn is later is told which hand-over comes first, and cos
   for (const later of [ben, courier, story.recipient]) {
     const { codes, errors } = await story.scan(later, { token });
     expect(codes).toEqual(['WRONG_SEQUENCE']);
-    expect(errors[0]!.extensions).toMatchObject({ expectedStepId: id, expectedSequence: 1 });
+    expect(errors[0]!.extensions).toMatchObject({ details: { expectedStepId: id, expectedSequence: 1 } });
   }
   expect((await story.scan(anna, { token })).errors).toEqual([]);
   expect(await story.world.told(ScanRefused)).toEqual([]);
@@ -143,7 +143,7 @@ test('a picture proves one hand-over only, however often it is uploaded', async 
   const twice = [await story.photo(sender, 'the parcel'), await story.photo(sender, 'the parcel')];
   const short = await story.scan(sender, { token: receive, photoFileIds: twice });
   expect(short.codes).toEqual(['REQUIREMENTS_MISSING']);
-  expect(short.errors[0]!.extensions.photos).toBe(1);
+  expect(short.details[0].photos).toBe(1);
   expect((await story.scan(sender, { token: receive, photoFileIds: await pictures() })).errors).toEqual([]);
   const next = await story.token(2, anna);
   const reused = await story.scan(ben, { token: next, photoFileIds: [await story.photo(ben, 'the parcel')] });
@@ -169,9 +169,9 @@ test('eight spoken characters do what a scan does, but only five wrong ones may 
   expect((await say(anna, spaced)).data.scanHandoff.outcome).toBe('HALF_CONFIRMED');
   await story.issue(id, anna);
   for (const triesLeft of [4, 3, 2, 1, 0]) {
-    const { codes, errors } = await say(sender, '22222222');
+    const { codes, details } = await say(sender, '22222222');
     expect(codes).toEqual(['SPOKEN_CODE_WRONG']);
-    expect(errors[0]!.extensions.triesLeft).toBe(triesLeft);
+    expect(details[0].triesLeft).toBe(triesLeft);
   }
   const right = (await story.issue(id, anna)).data.issueQrCode.spokenCode;
   expect((await say(sender, right)).codes).toEqual(['SPOKEN_CODE_LOCKED']);

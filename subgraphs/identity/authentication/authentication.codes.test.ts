@@ -44,8 +44,8 @@ test('five wrong tries use a code up, and the right one comes too late', async (
   const challenge = await challenged(email);
   const left: unknown[] = [];
   for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const { errors } = await verify(world, { ...challenge, code: wrong(challenge.code) });
-    left.push(errors[0]?.extensions.triesLeft);
+    const { details } = await verify(world, { ...challenge, code: wrong(challenge.code) });
+    left.push(details[0].triesLeft);
   }
   expect(left).toEqual([4, 3, 2, 1, 0]);
   expect((await verify(world, challenge)).codes).toEqual(['OTP_INVALID']);
@@ -57,7 +57,7 @@ test('fifty guesses at once are no more than five tries', async () => {
   const guesses = Array.from({ length: 50 }, () =>
     verify(world, { ...challenge, code: wrong(challenge.code) }),
   );
-  const left = (await Promise.all(guesses)).map(({ errors }) => errors[0]?.extensions.triesLeft);
+  const left = (await Promise.all(guesses)).map(({ details }) => details[0].triesLeft);
   expect(left.filter((count) => count !== 0).sort()).toEqual([1, 2, 3, 4]);
   expect((await verify(world, challenge)).codes).toEqual(['OTP_INVALID']);
   const [row] = await world
@@ -105,9 +105,9 @@ test.each([
   const email = someAddress();
   const challenge = await challenged(email);
   const { errors } = await verify(world, { ...challenge, ...other(email) });
-  expect(errors[0]?.extensions).toEqual({ code: 'OTP_INVALID', kind: 'INVALID', triesLeft: 0 });
-  const { errors: next } = await verify(world, { ...challenge, code: wrong(challenge.code) });
-  expect(next[0]?.extensions.triesLeft).toBe(4);
+  expect(errors[0]?.extensions).toEqual({ code: 'OTP_INVALID', kind: 'INVALID', details: { triesLeft: 0 } });
+  const { details } = await verify(world, { ...challenge, code: wrong(challenge.code) });
+  expect(details[0].triesLeft).toBe(4);
 });
 
 test.each(['12345', '1234567', 'abcdef', '１２３４５６', ''])(
@@ -115,7 +115,7 @@ test.each(['12345', '1234567', 'abcdef', '１２３４５６', ''])(
   async (code) => {
     const email = someAddress();
     const { errors } = await verify(world, { ...(await challenged(email)), code });
-    expect(errors[0]?.extensions).toMatchObject({ code: 'OTP_INVALID', triesLeft: 4 });
+    expect(errors[0]?.extensions).toMatchObject({ code: 'OTP_INVALID', details: { triesLeft: 4 } });
   },
 );
 
@@ -126,9 +126,9 @@ test('ten wrong tries within an hour stop an address, whatever codes it asks for
     for (let attempt = 1; attempt <= 5; attempt += 1)
       await verify(world, { ...challenge, code: wrong(challenge.code) });
   }
-  const { errors } = await verify(world, await challenged(email));
+  const { errors, details } = await verify(world, await challenged(email));
   expect(errors[0]?.extensions).toMatchObject({ code: 'OTP_LIMIT_REACHED', kind: 'UNAVAILABLE' });
-  await world.clock.set(String(errors[0]?.extensions.retryAt));
+  await world.clock.set(String(details[0].retryAt));
   expect((await verify(world, await challenged(email))).errors).toEqual([]);
 });
 

@@ -290,9 +290,9 @@ test('a leg’s capacity is never lowered below what is promised', async () => {
       { input: { legId, capacityGrams } },
       traveller,
     );
-  expect((await change(2_999)).errors[0]?.extensions).toMatchObject({
-    code: 'CAPACITY_PROMISED',
-    promisedGrams: 3_000,
+  expect(await change(2_999)).toMatchObject({
+    codes: ['CAPACITY_PROMISED'],
+    details: [{ legId, promisedGrams: 3_000 }],
   });
   expect((await change(3_500)).data.changeLegCapacity).toEqual({ capacityGrams: 3_500, freeGrams: 500 });
 });
