@@ -4,6 +4,7 @@
  * in words or in time, tells whether an address has an account. Called by the resolvers and the contract.
  */
 import { createPublicKey } from 'node:crypto';
+import { canonicalEmail } from '#shared/kernel/email-address.ts';
 import { Invalid } from '#shared/kernel/errors.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import type { Clock } from '#shared/kernel/time.ts';
@@ -11,7 +12,6 @@ import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
 import type { Secrets } from '#shared/runtime/secrets.ts';
 import type { IdentityConfig } from '../identity.config.ts';
-import { canonicalEmail } from '../user/email-address.ts';
 import type { Preferences, UserService, UserView } from '../user/user.service.ts';
 import { type CodeBinding, Codes, type OtpChallengeView } from './authentication.codes.ts';
 import { Quotas } from './authentication.quotas.ts';

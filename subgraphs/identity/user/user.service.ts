@@ -6,6 +6,7 @@
  */
 import { LockMode } from '@mikro-orm/core';
 import { ProfileChanged, UserRegistered } from '#shared/events/identity.ts';
+import { canonicalEmail } from '#shared/kernel/email-address.ts';
 import { Forbidden, NotFound } from '#shared/kernel/errors.ts';
 import { isId, newId } from '#shared/kernel/ids.ts';
 import type { Clock } from '#shared/kernel/time.ts';
@@ -13,7 +14,6 @@ import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
 import { type Batch, inOrder } from '#shared/runtime/graph.ts';
 import type { FileService } from '../file/file.service.ts';
-import { canonicalEmail } from './email-address.ts';
 import { currencyOf, displayNameOf, localeOf, timeZoneOf } from './preferences.ts';
 import { User, UserProfile, UserSettings, UserStats } from './user.entities.ts';
 

@@ -1,8 +1,8 @@
-import { domainToASCII } from 'node:url';
-import { Invalid } from '#shared/kernel/errors.ts';
+/** One spelling per e-mail address, so that subgraphs which never meet mean the same person by it. */
+import { Invalid } from './errors.ts';
 
 const local = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
-// The URL parser behind domainToASCII would read ports, percent escapes and brackets: none may reach it.
+// The URL parser would read ports, percent escapes and brackets: none may reach it.
 const domainText = /^[\p{L}\p{M}\p{N}.\u3002-]+$/u;
 const domain = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{2,59})$/;
 
@@ -18,9 +18,17 @@ export function canonicalEmail(text: string): string {
   const [before = '', after = '', ...more] = text.trim().split('@');
   if (more.length > 0 || !domainText.test(after)) throw refused();
   const mailbox = before.toLowerCase();
-  const host = domainToASCII(after.toLowerCase());
+  const host = asciiDomain(after);
   const address = `${mailbox}@${host}`;
   if (mailbox.length > 64 || address.length > 254 || !local.test(mailbox) || !domain.test(host))
     throw refused();
   return address;
+}
+
+function asciiDomain(text: string): string {
+  try {
+    return new URL(`http://${text.toLowerCase()}`).hostname;
+  } catch {
+    throw refused();
+  }
 }
