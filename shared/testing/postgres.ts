@@ -18,8 +18,6 @@ export async function testDatabase(): Promise<TestDatabase> {
   const { serverUrl, superuserUrl, template, run } = testingConfig();
   const name = `baton_test_${run}_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, `create database ${name} template ${template}`);
-  // Tests prove what a crash of a process leaves, never what a power cut leaves.
-  await onServer(serverUrl, `alter database ${name} set synchronous_commit = off`);
   return {
     name,
     url: databaseOn(serverUrl, name),
