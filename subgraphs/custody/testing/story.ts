@@ -257,14 +257,12 @@ export async function startStory(options: StoryOptions & { confirmed?: boolean }
     subgraphs: ['identity', 'custody'],
     env: { HANDOFF_WINDOW_BEFORE: '7d', TRACKING_POLL: '100ms', ...options.env },
   });
-  for (const publisher of ['bookings', 'shipments', 'payments', 'trips'])
-    await world.database('custody').transaction(async (tx) => {
-      await tx.sql(`create schema if not exists ${publisher}`);
-      await tx.sql(`create table if not exists ${publisher}.outbox (like custody.outbox including all)`);
-      await tx.sql(
-        `create table if not exists ${publisher}.outbox_keys (like custody.outbox_keys including all)`,
-      );
-    });
+  // Custody hears payments, whose schema is there only where payments is.
+  await world.database('custody').transaction(async (tx) => {
+    await tx.sql('create schema if not exists payments');
+    for (const table of ['outbox', 'outbox_keys'])
+      await tx.sql(`create table if not exists payments.${table} (like custody.${table} including all)`);
+  });
   const story = new Story(
     world,
     options.carriers ?? [anna, ben, courier],
