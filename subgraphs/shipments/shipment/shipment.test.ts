@@ -239,6 +239,7 @@ test('a shipment is carried from request to completion, each state told once', a
   const itinerary = itineraryOf(shipmentId, story.world.clock);
   const { requested, confirmed, pickedUp, lastLeg, delivered, closed } = itinerary;
   await tell(story.world, requested, confirmed, pickedUp, lastLeg, delivered);
+  await tell(story.world, itineraryOf(shipmentId, story.world.clock).closed);
   expect(await story.state(shipmentId)).toBe('DELIVERED');
   await tell(story.world, closed, closed);
   expect(await statesTold(shipmentId)).toEqual(
@@ -269,7 +270,9 @@ test('a shipment whose itinerary ends before custody is searched for again, with
   await tell(story.world, former.cancelled, former.closed);
   expect(await story.state(shipmentId)).toBe('SEARCHING');
   const next = itineraryOf(shipmentId, story.world.clock);
-  await tell(story.world, next.requested, former.cancelled, next.confirmed);
+  await tell(story.world, next.requested, former.cancelled);
+  expect(await story.state(shipmentId)).toBe('AWAITING_ACCEPTANCE');
+  await tell(story.world, next.confirmed);
   expect(await story.state(shipmentId)).toBe('BOOKED');
   await tell(story.world, next.cancelled);
   expect(await story.state(shipmentId)).toBe('SEARCHING');
