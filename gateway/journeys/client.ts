@@ -8,6 +8,7 @@ import WebSocket from 'ws';
 import {
   CreateUploadDocument,
   type CreateUploadMutationVariables,
+  RefreshSessionDocument,
   RequestOtpDocument,
   UpdateProfileDocument,
   VerifyOtpDocument,
@@ -26,16 +27,46 @@ export class AnswerRefused extends Error {
 
 const timeoutMs = 30_000;
 
+/** What a client keeps of a sign-in: enough to stay signed in. */
+interface KeptSession {
+  readonly accessToken: string;
+  readonly accessExpiresAt: string;
+  readonly refreshToken: string;
+  readonly deviceFingerprint: string;
+}
+
 export class Client {
   readonly url: string;
-  readonly #token: string | undefined;
+  #token: string | undefined;
+  #session: KeptSession | undefined;
 
-  constructor(url: string, token?: string) {
+  /** With a session it stays signed in by itself; with a plain token, such as a link's, until that expires. */
+  constructor(url: string, as?: string | KeptSession) {
     this.url = url;
-    this.#token = token;
+    this.#session = typeof as === 'object' ? as : undefined;
+    this.#token = typeof as === 'object' ? as.accessToken : as;
   }
 
   async run<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data> {
+    await this.#staySignedIn();
+    return this.#send(document, variables);
+  }
+
+  async #staySignedIn(): Promise<void> {
+    const session = this.#session;
+    if (!session || Date.parse(session.accessExpiresAt) > Date.now() + 30_000) return;
+    const { deviceFingerprint, refreshToken } = session;
+    const { refreshSession } = await this.#send(RefreshSessionDocument, {
+      input: { deviceFingerprint, refreshToken },
+    });
+    this.#session = { ...refreshSession, deviceFingerprint };
+    this.#token = refreshSession.accessToken;
+  }
+
+  async #send<Data, Variables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data> {
@@ -167,7 +198,7 @@ export async function signIn(url: string, email: string, name: string): Promise<
       userAgent: 'Baton journey',
     },
   });
-  const client = new Client(url, verifyOtp.accessToken);
+  const client = new Client(url, { ...verifyOtp, deviceFingerprint });
   if (verifyOtp.user.displayName !== name)
     await client.run(UpdateProfileDocument, { input: { displayName: name } });
   return { client, id: verifyOtp.user.id, email, name };

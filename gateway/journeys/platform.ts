@@ -38,12 +38,15 @@ const demoWindows = {
   HANDOFF_WINDOW_AFTER: '2d',
 };
 
-export async function startPlatform(config: JourneysConfig, say: Say): Promise<Platform> {
+/** Told of every point between two steps of a saga; tests let the process die there. */
+type OnStep = NonNullable<Parameters<typeof openProcess>[0]['onStep']>;
+
+export async function startPlatform(config: JourneysConfig, say: Say, onStep?: OnStep): Promise<Platform> {
   await using opened = new AsyncDisposableStack();
   const dataDir = isAbsolute(config.DATA_DIR) ? config.DATA_DIR : join(projectRoot, config.DATA_DIR);
   const database = await openDatabase(opened, config, dataDir, say);
   const env: Environment = {
-    ...(config.WORLD === 'demo' ? demoWindows : {}),
+    ...(config.WORLD === 'plain' ? {} : demoWindows),
     PUBLIC_URL: `http://${config.HOST}:${config.PORT}`,
     FILES_DIR: join(dataDir, 'files'),
     ...config.env,
@@ -55,7 +58,8 @@ export async function startPlatform(config: JourneysConfig, say: Say): Promise<P
     APOLLO_TELEMETRY_DISABLED: '1',
   };
   await migrateAll(database.migrationUrl, say);
-  const { url, ended } = config.FORM === 'one' ? await inOneProcess(opened, env) : await split(opened, env);
+  const { url, ended } =
+    config.FORM === 'one' ? await inOneProcess(opened, env, onStep) : await split(opened, env);
   const running = opened.move();
   return { url, dataDir, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -76,9 +80,10 @@ async function openDatabase(
 async function inOneProcess(
   opened: AsyncDisposableStack,
   env: Environment,
+  onStep?: OnStep,
 ): Promise<{ url: string; ended: Promise<string> }> {
   const logger = createLogger(env.LOG_LEVEL ?? 'warn');
-  const subgraphs = opened.use(await openProcess({ config: readProcessConfig(env), logger }));
+  const subgraphs = opened.use(await openProcess({ config: readProcessConfig(env), logger, onStep }));
   const localSubgraphs = new Map(subgraphs.subgraphs.map(({ name, local }) => [name, local]));
   const gateway = opened.use(
     await startGateway({ config: gatewayConfigOf(env), localSubgraphs, logger, clock: systemClock }),

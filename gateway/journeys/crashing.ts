@@ -1,0 +1,16 @@
+/** The platform with a weak point: dies by SIGKILL when a saga comes to `CRASH_AT` (`<step>:<phase>`). Tests only. */
+import { readJourneysConfig } from './journeys.config.ts';
+import { startPlatform } from './platform.ts';
+
+const config = readJourneysConfig();
+await using platform = await startPlatform(
+  config,
+  () => {},
+  ({ step, phase }) => {
+    if (`${step}:${phase}` === config.CRASH_AT) process.kill(process.pid, 'SIGKILL');
+  },
+);
+console.log(JSON.stringify({ ready: true, url: platform.url }));
+await new Promise<void>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+});
