@@ -71,13 +71,9 @@ export async function openProcess(options: {
       onStep: options.onStep,
     }),
   );
+  const urls = subgraphUrls(config.SUBGRAPH_URLS);
   const contracts = new Contracts(
-    remoteContracts(
-      subgraphUrls(config.SUBGRAPH_URLS),
-      internalSecrets,
-      config.CONTRACT_TIMEOUT,
-      options.names?.join('+') ?? 'baton',
-    ),
+    remoteContracts(urls, internalSecrets, config.CONTRACT_TIMEOUT, options.names?.join('+') ?? 'baton'),
   );
   const shared: Process = {
     env: config.env,
@@ -93,7 +89,7 @@ export async function openProcess(options: {
   const subgraphs: (RunningSubgraph & { listed: ListedSubgraph })[] = [];
   for (const { listed, definition } of registered) {
     const running = opening.use(await openSubgraph(definition, shared));
-    subgraphs.push({ ...running, listed });
+    subgraphs.push({ ...running, listed: { ...listed, routingUrl: urls.get(listed.name)! } });
   }
   const opened = opening.move();
   return {

@@ -10,10 +10,10 @@ import { systemClock } from '#shared/kernel/time.ts';
 import type { Environment } from '#shared/runtime/config.ts';
 import { createLogger } from '#shared/runtime/logger.ts';
 import { startPostgres } from '#shared/runtime/postgres/postgres.ts';
-import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
+import { projectRoot } from '#shared/runtime/rover.ts';
 import { migrateAll } from '../../subgraphs/migrate.ts';
 import { readProcessConfig } from '../../subgraphs/process.config.ts';
-import { openProcess } from '../../subgraphs/process.ts';
+import { openProcess, subgraphUrls } from '../../subgraphs/process.ts';
 import { gatewayConfigOf } from '../gateway.config.ts';
 import { startGateway } from '../server.ts';
 import type { JourneysConfig } from './journeys.config.ts';
@@ -106,14 +106,11 @@ async function split(
     opened.defer(() => stop(child));
     children.push(once(child, 'exit').then(([code, signal]) => `${name} ended with ${signal ?? code}`));
   };
-  const listed = listSubgraphs();
-  for (const { name } of listed) serve(name, 'subgraphs/main.ts', name);
+  const urls = subgraphUrls(env.SUBGRAPH_URLS ?? '');
+  for (const name of urls.keys()) serve(name, 'subgraphs/main.ts', name);
   serve('gateway', 'gateway/main.ts');
   const ended = Promise.race(children);
-  const origins = [
-    ...listed.map(({ routingUrl }) => new URL(routingUrl).origin),
-    `http://${env.HOST}:${env.PORT}`,
-  ];
+  const origins = [...[...urls.values()].map((url) => new URL(url).origin), `http://${env.HOST}:${env.PORT}`];
   await Promise.race([
     Promise.all(origins.map(ready)),
     ended.then((how) => Promise.reject(new Error(`${how} while the platform was starting`))),

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Environment } from '#shared/runtime/config.ts';
-import { projectRoot } from '#shared/runtime/rover.ts';
+import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
 import { inheritedEnvironment } from './journeys.config.ts';
 
 export interface Served extends AsyncDisposable {
@@ -26,6 +26,9 @@ export interface Installation extends AsyncDisposable {
 export async function install(databaseUrl: string): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), 'baton-journey-'));
   const [port, simulator, mailbox] = await Promise.all([freePort(), freePort(), freePort()]);
+  const urls = await Promise.all(
+    listSubgraphs().map(async ({ name }) => `${name}=http://127.0.0.1:${await freePort()}/graphql`),
+  );
   return {
     env: {
       ...inheritedEnvironment(),
@@ -34,6 +37,7 @@ export async function install(databaseUrl: string): Promise<Installation> {
       PORT: String(port),
       SIMULATOR_PORT: String(simulator),
       MAILBOX_SMTP_PORT: String(mailbox),
+      SUBGRAPH_URLS: urls.join(','),
       WORLD: 'empty',
       JSON_OUTPUT: 'true',
       LOG_LEVEL: 'error',
