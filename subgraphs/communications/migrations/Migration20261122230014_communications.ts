@@ -66,7 +66,7 @@ export class Migration20261122230014_communications extends Migration {
     );
 
     this.addSql(
-      `alter table "communications"."user_notification_prefs" add constraint "quiet_hours_are_minutes_of_a_day" check ((quiet_from is null) = (quiet_to is null) and quiet_from <> quiet_to and quiet_from between 0 and 1439 and quiet_to between 0 and 1439);`,
+      `alter table "communications"."user_notification_prefs" add constraint "quiet_hours_are_minutes_of_a_day" check ((quiet_from is null) = (quiet_to is null) and quiet_from <> quiet_to and quiet_from >= 0 and quiet_from <= 1439 and quiet_to >= 0 and quiet_to <= 1439);`,
     );
   }
 }

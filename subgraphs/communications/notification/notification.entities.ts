@@ -81,7 +81,7 @@ export const NotificationPreferencesEntity = defineEntity({
     {
       name: 'quiet_hours_are_minutes_of_a_day',
       expression:
-        '(quiet_from is null) = (quiet_to is null) and quiet_from <> quiet_to and quiet_from between 0 and 1439 and quiet_to between 0 and 1439',
+        '(quiet_from is null) = (quiet_to is null) and quiet_from <> quiet_to and quiet_from >= 0 and quiet_from <= 1439 and quiet_to >= 0 and quiet_to <= 1439',
     },
   ],
   properties: {
