@@ -134,13 +134,6 @@ async function operations(api: string): Promise<string> {
   );
   const generated = await generate(parse(api), documents, 'operations.generated.ts', [
     {
-      typescript: {
-        scalars: { ...scalars, DateTime: 'string', BigInt: 'string' },
-        enumsAsTypes: true,
-        onlyOperationTypes: true,
-      },
-    },
-    {
       'typescript-operations': {
         scalars: { ...scalars, DateTime: 'string', BigInt: 'string' },
         enumsAsTypes: true,

@@ -125,12 +125,11 @@ async function drive({ sender, traveller }: Scene, itineraryId: string, terms: o
     ),
   );
   const booking = asked.myBookingRequests.edges.find(({ node }) => node.itinerary.id === itineraryId)!.node;
-  const accepted = await persist(() =>
+  await persist(() =>
     traveller.client.run(AcceptBookingDocument, { input: { bookingId: booking.id } }),
-  ).catch((error: AnswerRefused) => error.codes);
-  // Died after the answer was kept and before it was told: the second answer is one too many.
-  expect([['INVALID_TRANSITION'], 'ACCEPTED']).toContainEqual(
-    Array.isArray(accepted) ? accepted : accepted.acceptBooking.state,
+  ).catch(
+    // Died after the answer was kept and before it was told: the second answer is one too many.
+    (error: unknown) => expect((error as AnswerRefused).codes).toEqual(['INVALID_TRANSITION']),
   );
   const { itinerary } = await persist(() =>
     sender.client.until(PaymentOfItineraryDocument, { itineraryId }, (data) =>
@@ -141,6 +140,7 @@ async function drive({ sender, traveller }: Scene, itineraryId: string, terms: o
     paymentId: itinerary!.payment!.id,
     paymentMethodId: 'pm_card_visa',
     returnUrl: 'https://app.baton.test/paid',
+    saveMethod: false,
   };
   await persist(() => sender.client.run(ProcessPaymentDocument, { input })).catch((error: unknown) => {
     if (!(error instanceof AnswerRefused)) throw error;

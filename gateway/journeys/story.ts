@@ -218,6 +218,7 @@ export async function pay({ sender }: Cast, itineraryId: string, say: Say): Prom
       paymentId: found.itinerary!.payment!.id,
       paymentMethodId: 'pm_card_visa',
       returnUrl: 'https://app.baton.test/paid',
+      saveMethod: false,
     },
   });
   assert.equal(processPayment.__typename, 'Payment');

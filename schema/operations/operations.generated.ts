@@ -4,896 +4,6 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-export type Maybe<T> = T | null;
-export type InputMaybe<T> = Maybe<T>;
-/** All built-in and custom scalars, mapped to their actual values */
-export type Scalars = {
-  ID: { input: string; output: string; }
-  String: { input: string; output: string; }
-  Boolean: { input: boolean; output: boolean; }
-  Int: { input: number; output: number; }
-  Float: { input: number; output: number; }
-  /** An integer of any size as decimal digits in a string: minor units of a currency, or grams. */
-  BigInt: { input: string; output: string; }
-  /** An instant in ISO 8601, always in UTC with milliseconds, for example `2026-11-22T21:00:00.000Z`. */
-  DateTime: { input: string; output: string; }
-};
-
-/** A package of a draft. */
-export type AddPackageInput = {
-  /** The viewer's draft. */
-  shipmentId: Scalars['ID']['input'];
-  /** What kind of goods it holds. */
-  category: PackageCategory;
-  /** What it weighs with everything in it, in grams. */
-  weightGrams: Scalars['Int']['input'];
-  /** Its outer size. */
-  dimensions: PackageDimensionsInput;
-  /** What it is worth; at least what its items are worth together. One currency per shipment. */
-  declaredValue: MoneyInput;
-  /** What is in it; at least one. */
-  items: Array<PackageItemInput>;
-};
-
-/** A photo of a package. */
-export type AddPackagePhotoInput = {
-  /** The package. */
-  packageId: Scalars['ID']['input'];
-  /** The viewer's stored image. */
-  fileId: Scalars['ID']['input'];
-};
-
-/** A paper that proves a trip. */
-export type AddTripDocumentInput = {
-  /** The trip. */
-  tripId: Scalars['ID']['input'];
-  /** What it is. */
-  kind: TripDocumentKind;
-  /** The viewer's stored file. */
-  fileId: Scalars['ID']['input'];
-};
-
-/** A leg of a draft. */
-export type AddTripLegInput = {
-  /** The draft. */
-  tripId: Scalars['ID']['input'];
-  /** How it is travelled. */
-  mode: TransportMode;
-  /** Where it begins: where the leg before ends. */
-  fromLocationId: Scalars['ID']['input'];
-  /** Where it ends. */
-  toLocationId: Scalars['ID']['input'];
-  /** When it leaves: not before the leg before arrives. */
-  departsAt: Scalars['DateTime']['input'];
-  /** When it arrives. */
-  arrivesAt: Scalars['DateTime']['input'];
-  /** Flight number such as `AC864`. */
-  carrierReference?: InputMaybe<Scalars['String']['input']>;
-  /** What carrying anything costs at least. */
-  basePrice: MoneyInput;
-  /** What each kilogram costs on top, in the same currency. */
-  pricePerKilogram: MoneyInput;
-  /** What the leg offers in total, in grams. */
-  capacityGrams: Scalars['Int']['input'];
-};
-
-/** Names a booking. */
-export type AnswerBookingInput = {
-  /** The booking. */
-  bookingId: Scalars['ID']['input'];
-};
-
-/** A way to prove who one is. */
-export type AuthProvider =
-  /** A one-time code by e-mail. */
-  | 'EMAIL';
-
-/** Where a booking stands. */
-export type BookingState =
-  /** The carrier is being asked. */
-  | 'REQUESTED'
-  /** The carrier will carry, the payment is still to come. */
-  | 'ACCEPTED'
-  /** The carrier does not want to. */
-  | 'DECLINED'
-  /** The carrier let the time pass. */
-  | 'EXPIRED'
-  /** Taken back: the itinerary ended without it. */
-  | 'WITHDRAWN'
-  /** Paid: the carrier will carry. */
-  | 'CONFIRMED'
-  /** The carrier holds the parcel. */
-  | 'IN_CUSTODY'
-  /** The carrier has handed it on. */
-  | 'FULFILLED'
-  /** The carrier's share is released. */
-  | 'SETTLED';
-
-/** Names an itinerary to cancel. */
-export type CancelItineraryInput = {
-  /** The itinerary. */
-  itineraryId: Scalars['ID']['input'];
-};
-
-/** A new figure for what a leg offers. */
-export type ChangeLegCapacityInput = {
-  /** The leg. */
-  legId: Scalars['ID']['input'];
-  /** What it offers in total, in grams. */
-  capacityGrams: Scalars['Int']['input'];
-};
-
-/** An address to be checked. */
-export type CheckEmailInput = {
-  /** The address as typed. */
-  email: Scalars['String']['input'];
-};
-
-/** How somebody is reached. */
-export type ContactInput = {
-  /** Their name. */
-  name: Scalars['String']['input'];
-  /** Their e-mail address. */
-  email: Scalars['String']['input'];
-  /** Their phone number with its country code, for example `+33 1 42 68 53 00`. */
-  phone: Scalars['String']['input'];
-  /** Their postal address, lines apart by line breaks. */
-  address: Scalars['String']['input'];
-};
-
-/** A suggestion to be made an itinerary. */
-export type CreateItineraryInput = {
-  /** The viewer's shipment. */
-  shipmentId: Scalars['ID']['input'];
-  /** The token of the suggestion. */
-  suggestionToken: Scalars['String']['input'];
-};
-
-/** The frame of a shipment. */
-export type CreateShipmentInput = {
-  /** Where it begins. */
-  originLocationId: Scalars['ID']['input'];
-  /** Where it ends. */
-  destinationLocationId: Scalars['ID']['input'];
-  /** How the sender is reached. */
-  senderInfo: ContactInput;
-  /** What carriers should mind. */
-  specialHandling?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** The frame of a trip. */
-export type CreateTripInput = {
-  /** Where it begins. */
-  originLocationId: Scalars['ID']['input'];
-  /** Where it ends. */
-  destinationLocationId: Scalars['ID']['input'];
-  /** The main means of transport. */
-  transportMode: TransportMode;
-  /** The earliest it may begin. */
-  earliestDeparture: Scalars['DateTime']['input'];
-  /** The latest it may end. */
-  latestArrival: Scalars['DateTime']['input'];
-};
-
-/** What a client is about to send. */
-export type CreateUploadInput = {
-  /** What it is for. */
-  purpose: FilePurpose;
-  /** `image/jpeg`, `image/png`, `image/webp` or, for documents, `application/pdf`. */
-  mediaType: Scalars['String']['input'];
-  /** Exact length in bytes. */
-  bytes: Scalars['Int']['input'];
-  /** A plain name with the ending of its media type; null for none. */
-  filename?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** What was noted about a package. */
-export type CustodyCondition =
-  /** Nothing wrong was noted. */
-  | 'INTACT'
-  /** Somebody noted something wrong at a hand-over. */
-  | 'DISCREPANCY';
-
-/** Whether a package rests with its holder. */
-export type CustodyPhase =
-  /** The holder has it. */
-  | 'HELD'
-  /** One side of a hand-over has confirmed; the giver is still answerable. */
-  | 'IN_HANDOFF';
-
-/** Why goods travel, in the words of customs forms. */
-export type CustomsContentType =
-  /** Papers. */
-  | 'DOCUMENTS'
-  /** A gift between private persons. */
-  | 'GIFT'
-  /** A sample without commercial value. */
-  | 'SAMPLE'
-  /** Goods that were sold. */
-  | 'MERCHANDISE'
-  /** Goods that go back. */
-  | 'RETURN';
-
-/** Goods of one kind in a declaration. */
-export type CustomsLineInput = {
-  /** What they are. */
-  description: Scalars['String']['input'];
-  /** How many pieces. */
-  quantity: Scalars['Int']['input'];
-  /** What they are worth together. */
-  value: MoneyInput;
-  /** What they weigh together, in grams. */
-  weightGrams: Scalars['Int']['input'];
-  /** HS sub-heading, six digits; dots are left out. */
-  hsCode?: InputMaybe<Scalars['String']['input']>;
-  /** ISO 3166 two-letter code of the country they were made in. */
-  originCountry?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** A declaration for customs. */
-export type DeclareCustomsInput = {
-  /** The viewer's draft. */
-  shipmentId: Scalars['ID']['input'];
-  /** Why the goods travel. */
-  contentType: CustomsContentType;
-  /** Who pays duties; needed for merchandise. */
-  incoterm?: InputMaybe<Incoterm>;
-  /** The goods; left out, the items of the packages as they are then. */
-  lines?: InputMaybe<Array<CustomsLineInput>>;
-  /** Who signs. */
-  signerName: Scalars['String']['input'];
-};
-
-/** Names a booking not wanted. */
-export type DeclineBookingInput = {
-  /** The booking. */
-  bookingId: Scalars['ID']['input'];
-  /** Why, for the sender; up to 500 characters. */
-  reason?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** Which saved search. */
-export type DeleteSavedSearchInput = {
-  /** Id of the saved search. */
-  savedSearchId: Scalars['ID']['input'];
-};
-
-/** How far an estimate can be relied on. */
-export type DutyConfidence =
-  /** The rule is plain and made for this case. */
-  | 'HIGH'
-  /** The rule may apply otherwise to private persons. */
-  | 'MEDIUM'
-  /** Hardly. */
-  | 'LOW';
-
-/** Whether duties could be estimated. */
-export type DutyStatus =
-  /** There is an amount. */
-  | 'ESTIMATED'
-  /** The declaration lacks something; the amount is not zero but unknown. */
-  | 'INCOMPLETE'
-  /** No rule known here gives an amount. */
-  | 'UNKNOWN';
-
-/** Which session to end. */
-export type EndSessionInput = {
-  /** Id of the session. */
-  sessionId: Scalars['ID']['input'];
-};
-
-/** Which code to end. */
-export type ExpireQrCodeInput = {
-  /** Id of the code. */
-  qrCodeId: Scalars['ID']['input'];
-};
-
-/** Kind of a fee. */
-export type FeeType =
-  /** The platform's share, on top of what carriers earn. */
-  | 'PLATFORM';
-
-/** What a file is for. */
-export type FilePurpose =
-  /** Picture of a user. */
-  | 'AVATAR'
-  /** Picture of a package. */
-  | 'PACKAGE_PHOTO'
-  /** Picture taken at a hand-over. */
-  | 'HANDOFF_PHOTO'
-  /** Ticket or boarding pass of a trip. */
-  | 'TRIP_DOCUMENT'
-  /** Paper of a vehicle. */
-  | 'VEHICLE_DOCUMENT'
-  /** Paper that shows who somebody is. */
-  | 'IDENTITY_DOCUMENT'
-  /** Paper for the customs. */
-  | 'CUSTOMS_DOCUMENT'
-  /** Anything sent in a conversation. */
-  | 'ATTACHMENT';
-
-/** A place in a person's words. */
-export type GeocodeLocationInput = {
-  /** A name, possibly with its country after a comma, or a code; at most 200 characters. */
-  text: Scalars['String']['input'];
-  /** At most how many, by default 5, up to 100. */
-  first?: InputMaybe<Scalars['Int']['input']>;
-};
-
-/** Direction of a code. */
-export type HandoffDirection =
-  /** Shown by the giver, scanned by the receiver. */
-  | 'GIVE'
-  /** Shown by the receiver, scanned by the giver. */
-  | 'RECEIVE';
-
-/** A side of a hand-over. */
-export type HandoffSide =
-  /** Who gives. */
-  | 'GIVER'
-  /** Who receives. */
-  | 'RECEIVER';
-
-/** Where a hand-over stands. */
-export type HandoffState =
-  /** Its window has not opened yet. */
-  | 'PLANNED'
-  /** Both sides can make and scan codes. */
-  | 'READY'
-  /** One side has scanned; without the other it goes back to `READY` after a while. */
-  | 'HALF_CONFIRMED'
-  /** Both sides have scanned: custody has moved. */
-  | 'TRANSFERRED'
-  /** The receiver did not take the goods. */
-  | 'REFUSED'
-  /** Its itinerary ended before. */
-  | 'CANCELLED';
-
-/** Who pays duties and taxes. */
-export type Incoterm =
-  /** Delivered at place: the recipient pays. */
-  | 'DAP'
-  /** Delivered duty paid: the sender pays. */
-  | 'DDP';
-
-/** Which hand-over to make a code for. */
-export type IssueQrCodeInput = {
-  /** Id of the hand-over. */
-  stepId: Scalars['ID']['input'];
-};
-
-/** Where an itinerary stands. */
-export type ItineraryState =
-  /** Chosen, nothing held. */
-  | 'PLANNED'
-  /** Capacity is held, the carriers are being asked. */
-  | 'REQUESTED'
-  /** Some carriers have accepted. */
-  | 'PARTIALLY_ACCEPTED'
-  /** All carriers have accepted; the money is being taken. */
-  | 'ACCEPTED'
-  /** Paid and held: it will be carried. */
-  | 'CONFIRMED'
-  /** The parcel is on its way. */
-  | 'IN_PROGRESS'
-  /** Delivered. */
-  | 'COMPLETED'
-  /** Ended before it was carried. */
-  | 'CANCELLED';
-
-/** What kind of place it is. */
-export type LocationKind =
-  /** A city, town or capital. */
-  | 'CITY'
-  /** An airport with scheduled service. */
-  | 'AIRPORT';
-
-/** Units of weight and length. */
-export type MeasurementSystem =
-  /** Grams and centimetres. */
-  | 'METRIC'
-  /** Pounds and inches. */
-  | 'IMPERIAL';
-
-/** An amount of money given by a client. */
-export type MoneyInput = {
-  /** Count of the currency's minor unit: cents for EUR, yen for JPY. */
-  amountMinor: Scalars['BigInt']['input'];
-  /** ISO 4217 code. */
-  currency: Scalars['String']['input'];
-};
-
-/** Names a package. */
-export type PackageActionInput = {
-  /** The package. */
-  packageId: Scalars['ID']['input'];
-};
-
-/** What kind of goods a package holds; carriers say which kinds they take. */
-export type PackageCategory =
-  /** Papers without commercial value. */
-  | 'DOCUMENTS'
-  /** Clothes and textiles. */
-  | 'CLOTHING'
-  /** Devices and their parts; batteries fall under their own rules. */
-  | 'ELECTRONICS'
-  /** Books and printed matter. */
-  | 'BOOKS'
-  /** Packed food that keeps. */
-  | 'FOOD'
-  /** Cosmetics and care products. */
-  | 'COSMETICS'
-  /** Toys and games. */
-  | 'TOYS'
-  /** Gifts of mixed contents. */
-  | 'GIFTS'
-  /** Medicine with papers. */
-  | 'MEDICINE'
-  /** Anything else that is allowed. */
-  | 'OTHER';
-
-/** Outer size of a package. */
-export type PackageDimensionsInput = {
-  /** Length in millimetres. */
-  lengthMm: Scalars['Int']['input'];
-  /** Width in millimetres. */
-  widthMm: Scalars['Int']['input'];
-  /** Height in millimetres. */
-  heightMm: Scalars['Int']['input'];
-};
-
-/** Things of one kind in a package. */
-export type PackageItemInput = {
-  /** What it is. */
-  description: Scalars['String']['input'];
-  /** How many pieces. */
-  quantity: Scalars['Int']['input'];
-  /** What one piece is worth. */
-  unitValue: MoneyInput;
-  /** What all pieces together weigh, in grams. */
-  weightGrams: Scalars['Int']['input'];
-  /** HS sub-heading, six digits; dots are left out. Needed to cross a customs border. */
-  hsCode?: InputMaybe<Scalars['String']['input']>;
-  /** ISO 3166 two-letter code of the country it was made in. Needed to cross a customs border. */
-  originCountry?: InputMaybe<Scalars['String']['input']>;
-  /** Watt-hours of its largest lithium battery. */
-  lithiumWattHours?: InputMaybe<Scalars['Float']['input']>;
-  /** Reference of the airline's approval; needed above 100 watt-hours. */
-  airlineApproval?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** Party to a shipment. */
-export type PartyType =
-  /** Who sends it. */
-  | 'SENDER'
-  /** Who carries it on a trip of their own. */
-  | 'TRAVELLER'
-  /** Who carries it by trade within one area. */
-  | 'LOCAL_COURIER'
-  /** Who receives it. */
-  | 'RECIPIENT'
-  /** The platform. */
-  | 'SYSTEM';
-
-/** A connection that a courier offers. It never changes: another price is another segment. */
-export type PublishCourierSegmentInput = {
-  /** Where the courier takes a parcel over. */
-  fromLocationId: Scalars['ID']['input'];
-  /** Where the courier brings it: another place of the same town. */
-  toLocationId: Scalars['ID']['input'];
-  /** What carrying anything costs at least. */
-  basePrice: MoneyInput;
-  /** What each kilogram costs on top, in the same currency. */
-  pricePerKilogram: MoneyInput;
-  /** Days on which a run may start, in local time. */
-  days: Array<Weekday>;
-  /** Local time from which runs start, `HH:MM`. */
-  opensAt: Scalars['String']['input'];
-  /** Local time by which runs are done, `HH:MM` up to `24:00`; not after `opensAt`: on the next day. */
-  closesAt: Scalars['String']['input'];
-  /** Minutes from taking over to delivery, at most 720. */
-  durationMinutes: Scalars['Int']['input'];
-  /** What one local day's runs can carry in all, in grams. */
-  maxGramsPerRun: Scalars['Int']['input'];
-  /** Kinds of goods taken. */
-  allowedCategories: Array<PackageCategory>;
-  /** True where the recipient's PIN is asked for. */
-  checksPin?: Scalars['Boolean']['input'];
-  /** True where barcodes are scanned. */
-  scansBarcode?: Scalars['Boolean']['input'];
-  /** True where an undeliverable parcel is brought back. */
-  takesReturns?: Scalars['Boolean']['input'];
-  /** Days for which proofs of delivery are kept, at most ten years. */
-  proofRetentionDays?: Scalars['Int']['input'];
-};
-
-/** Where a code stands. */
-export type QrCodeState =
-  /** Ready to be scanned within its window. */
-  | 'MINTED'
-  /** Used up by the hand-over it proved. */
-  | 'CONSUMED'
-  /** Its time is over. */
-  | 'EXPIRED'
-  /** Replaced by a newer one, or withdrawn after wrong scans. */
-  | 'REVOKED';
-
-/** Names an itinerary to price. */
-export type QuoteItineraryInput = {
-  /** The itinerary. */
-  itineraryId: Scalars['ID']['input'];
-};
-
-/** What a carrier notes on the way. */
-export type RecordTrackingEventInput = {
-  /** Id of the shipment. */
-  shipmentId: Scalars['ID']['input'];
-  /** What happened. */
-  type: ReportableTrackingType;
-  /** In a few words, at most 500 characters. */
-  message: Scalars['String']['input'];
-  /** Id of the place; null where it does not matter. */
-  locationId?: InputMaybe<Scalars['ID']['input']>;
-  /** Chosen by the client, 8 to 200 characters: the same key again is the same event. */
-  idempotencyKey: Scalars['String']['input'];
-};
-
-/** A refresh token, and the device it belongs to. */
-export type RefreshSessionInput = {
-  /** The newest one that this session was given. */
-  refreshToken: Scalars['String']['input'];
-  /** The same as at the sign-in. */
-  deviceFingerprint: Scalars['String']['input'];
-};
-
-/** A hand-over that the receiver refuses. */
-export type RefuseHandoffInput = {
-  /** Id of the hand-over. */
-  stepId: Scalars['ID']['input'];
-  /** Why, in 3 to 500 characters. */
-  reason: Scalars['String']['input'];
-  /** Ids of the viewer's own uploaded photos. */
-  photoFileIds?: InputMaybe<Array<Scalars['ID']['input']>>;
-};
-
-/** Who wants to work as a courier. */
-export type RegisterCourierInput = {
-  /** Name under which the courier works, at most 120 characters. */
-  name: Scalars['String']['input'];
-};
-
-/** What a carrier may note on the way. */
-export type ReportableTrackingType =
-  /** Has set off. */
-  | 'DEPARTED'
-  /** Has arrived. */
-  | 'ARRIVED'
-  /** Is at some place on the way. */
-  | 'LOCATION_NOTED';
-
-/** An itinerary under a quote. */
-export type RequestBookingInput = {
-  /** The itinerary. */
-  itineraryId: Scalars['ID']['input'];
-  /** Its quote. */
-  quoteId: Scalars['ID']['input'];
-  /** The quote's signature, as it was given. */
-  quoteSignature: Scalars['String']['input'];
-  /** What the client believes to pay: a difference is refused with the new quote. */
-  expectedTotal: MoneyInput;
-};
-
-/** Where a code is to go. */
-export type RequestOtpInput = {
-  /** The address as typed. */
-  email: Scalars['String']['input'];
-  /** Any text of 8 to 256 characters that the client made at random and keeps: the code works on this device alone. */
-  deviceFingerprint: Scalars['String']['input'];
-};
-
-/** Which routes to look for, and what to stay away from. */
-export type RouteAlternativesInput = {
-  /** What has to be brought where, and when. */
-  criteria: RouteCriteriaInput;
-  /** Ids of trip legs and courier segments that must not be used, at most 100. */
-  avoidLegIds: Array<Scalars['ID']['input']>;
-};
-
-/** What has to be brought where, and when. */
-export type RouteCriteriaInput = {
-  /** Where it begins. A city is also served by its airports; an airport is only itself. */
-  originLocationId: Scalars['ID']['input'];
-  /** Where it ends. A city is also served by its airports; an airport is only itself. */
-  destinationLocationId: Scalars['ID']['input'];
-  /** The earliest it may be handed over. */
-  earliestDeparture: Scalars['DateTime']['input'];
-  /** The latest it has to be there: at most 31 days after the earliest departure. */
-  latestArrival: Scalars['DateTime']['input'];
-  /** What kind of goods it holds. */
-  category: PackageCategory;
-  /** What it weighs in all; as one package, which must not be heavier than a carrier takes. */
-  grams: Scalars['Int']['input'];
-  /** What it is worth; left out, no carrier's limit is minded. */
-  declaredValue?: InputMaybe<MoneyInput>;
-  /** Currency to settle in. Legs whose tariff is in another currency are left out. */
-  currency?: Scalars['String']['input'];
-  /** False where the sender hands over in the city itself, so that somebody must come there. */
-  senderComesToAirport?: Scalars['Boolean']['input'];
-  /** False where the recipient takes over in the city itself, so that somebody must come there. */
-  recipientComesToAirport?: Scalars['Boolean']['input'];
-};
-
-/** How a leg is travelled. */
-export type RouteLegMode =
-  /** A scheduled flight of a traveller. */
-  | 'FLIGHT'
-  /** A traveller's car, ferries included. */
-  | 'CAR'
-  /** A courier within a town. */
-  | 'COURIER';
-
-/** What the offered routes are sorted by. */
-export type RouteSort =
-  /** The lowest price first. */
-  | 'CHEAPEST'
-  /** The best balance of price, arrival and risk first. */
-  | 'BEST'
-  /** The earliest arrival first. */
-  | 'QUICKEST';
-
-/** A search to keep. */
-export type SaveSearchInput = {
-  /** A name for it, at most 120 characters. */
-  name: Scalars['String']['input'];
-  /** Where it begins. */
-  originLocationId: Scalars['ID']['input'];
-  /** Where it ends. */
-  destinationLocationId: Scalars['ID']['input'];
-  /** What kind of goods. */
-  category: PackageCategory;
-  /** The weight, in grams. */
-  grams: Scalars['Int']['input'];
-};
-
-/** A scan: either `token`, or `spokenCode` with `stepId`. */
-export type ScanHandoffInput = {
-  /** The text inside the other side's QR code. */
-  token?: InputMaybe<Scalars['String']['input']>;
-  /** The eight characters that the other side reads out, where scanning fails. */
-  spokenCode?: InputMaybe<Scalars['String']['input']>;
-  /** Id of the hand-over; needed with a spoken code. */
-  stepId?: InputMaybe<Scalars['ID']['input']>;
-  /** Ids of the viewer's own uploaded photos. */
-  photoFileIds?: InputMaybe<Array<Scalars['ID']['input']>>;
-  /** Weight as measured here, in grams. */
-  weightGrams?: InputMaybe<Scalars['Int']['input']>;
-  /** Id of the place where it was scanned. */
-  locationId?: InputMaybe<Scalars['ID']['input']>;
-  /** What the device's clock said. */
-  scannedAt?: InputMaybe<Scalars['DateTime']['input']>;
-  /** What is wrong with the goods, in words; custody still moves. */
-  discrepancy?: InputMaybe<Scalars['String']['input']>;
-  /** Chosen by the client, 8 to 200 characters: the same code with the same key gets the same answer again. */
-  idempotencyKey: Scalars['String']['input'];
-};
-
-/** How a scan was judged. */
-export type ScanResult =
-  /** Counted for its side. */
-  | 'OK'
-  /** The same side had already scanned. */
-  | 'DUPLICATE';
-
-/** What to look for among the places. */
-export type SearchLocationsInput = {
-  /** Beginning of a name, a code, or a name with a typing error, in any script; at most 200 characters. */
-  query: Scalars['String']['input'];
-  /** At most how many, by default 10, up to 100. */
-  first?: InputMaybe<Scalars['Int']['input']>;
-  /** Only these kinds; all where it is left out. */
-  kinds?: InputMaybe<Array<LocationKind>>;
-};
-
-/** What to look for and how to sort it. */
-export type SearchRoutesInput = {
-  /** What has to be brought where, and when. */
-  criteria: RouteCriteriaInput;
-  /** What comes first. */
-  sort?: RouteSort;
-  /** At most how many, 1 to 100; the cheapest, the best and the quickest are shown in any case. */
-  first?: Scalars['Int']['input'];
-};
-
-/** Who receives a shipment. */
-export type SetRecipientInput = {
-  /** The viewer's draft. */
-  shipmentId: Scalars['ID']['input'];
-  /** Their name. */
-  name: Scalars['String']['input'];
-  /** Their e-mail address; an account that proves it is linked by itself. */
-  email: Scalars['String']['input'];
-  /** Their phone number with its country code, for example `+33 1 42 68 53 00`. */
-  phone: Scalars['String']['input'];
-  /** Their postal address, lines apart by line breaks. */
-  address: Scalars['String']['input'];
-};
-
-/** What a traveller is willing to carry. */
-export type SetTripConstraintsInput = {
-  /** The draft. */
-  tripId: Scalars['ID']['input'];
-  /** Heaviest package taken, in grams. */
-  maxPackageGrams: Scalars['Int']['input'];
-  /** Kinds of goods taken; at least one. */
-  allowedCategories: Array<PackageCategory>;
-  /** Highest declared value taken; leave out for no limit. */
-  maxDeclaredValue?: InputMaybe<MoneyInput>;
-  /** Anything else, in the traveller's words. */
-  notes?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** Names a shipment. */
-export type ShipmentActionInput = {
-  /** The shipment. */
-  shipmentId: Scalars['ID']['input'];
-};
-
-/** Where a shipment stands. */
-export type ShipmentState =
-  /** Being written; only its sender sees it. */
-  | 'DRAFT'
-  /** Complete; its sender looks for carriers. */
-  | 'SEARCHING'
-  /** The carriers of an itinerary are being asked, or its payment is awaited. */
-  | 'AWAITING_ACCEPTANCE'
-  /** Carriers have accepted and the money is held. */
-  | 'BOOKED'
-  /** With a carrier. */
-  | 'IN_TRANSIT'
-  /** With the carrier who brings it to the recipient. */
-  | 'AWAITING_DELIVERY'
-  /** With the recipient. */
-  | 'DELIVERED'
-  /** Delivered, and nothing of its money is held any more. */
-  | 'COMPLETED'
-  /** Called off by its sender. */
-  | 'CANCELLED';
-
-/** Kinds of tracking events. */
-export type TrackingEventType =
-  /** Every carrier has accepted and the money is held. */
-  | 'ITINERARY_CONFIRMED'
-  /** The window of a hand-over has opened. */
-  | 'HANDOFF_READY'
-  /** One side of a hand-over has scanned the other's code. */
-  | 'SCANNED'
-  /** The first carrier has taken a package from the sender. */
-  | 'PICKED_UP'
-  /** A package went from one carrier to the next. */
-  | 'TRANSFERRED'
-  /** The carrier has set off. */
-  | 'DEPARTED'
-  /** The carrier has arrived. */
-  | 'ARRIVED'
-  /** The carrier is at some place on the way. */
-  | 'LOCATION_NOTED'
-  /** The last carrier has it. */
-  | 'OUT_FOR_DELIVERY'
-  /** The recipient has taken a package. */
-  | 'DELIVERED'
-  /** The receiver of a hand-over did not take the goods. */
-  | 'REFUSED'
-  /** A carrier's share of the money was released. */
-  | 'FUNDS_RELEASED'
-  /** Nothing is open any more. */
-  | 'COMPLETED';
-
-/** Means of transport of a leg. */
-export type TransportMode =
-  /** A scheduled flight. */
-  | 'FLIGHT'
-  /** By car, ferries included. */
-  | 'CAR';
-
-/** Names a trip. */
-export type TripActionInput = {
-  /** The trip. */
-  tripId: Scalars['ID']['input'];
-};
-
-/** Kind of a paper that proves a trip. */
-export type TripDocumentKind =
-  /** A flight ticket. */
-  | 'FLIGHT_TICKET'
-  /** A boarding pass. */
-  | 'BOARDING_PASS'
-  /** A ferry ticket or toll receipt. */
-  | 'OTHER';
-
-/** Where a trip stands. */
-export type TripState =
-  /** Being written; only its traveller sees it. */
-  | 'DRAFT'
-  /** Bookable. */
-  | 'PUBLISHED'
-  /** Hidden from the search for a while. */
-  | 'PAUSED'
-  /** Under way. */
-  | 'IN_PROGRESS'
-  /** All legs done and nothing in custody. */
-  | 'COMPLETED'
-  /** Called off. */
-  | 'CANCELLED';
-
-/** Changes to a profile; what is left out stays. */
-export type UpdateProfileInput = {
-  /** 1 to 60 printable characters. */
-  displayName?: InputMaybe<Scalars['String']['input']>;
-  /** Id of a stored image of purpose AVATAR; null takes the picture away. */
-  avatarFileId?: InputMaybe<Scalars['ID']['input']>;
-};
-
-/** Changes to settings; what is left out stays. */
-export type UpdateSettingsInput = {
-  /** BCP 47 tag such as `fr-CA`. */
-  locale?: InputMaybe<Scalars['String']['input']>;
-  /** IANA name such as `America/Montreal`. */
-  timeZone?: InputMaybe<Scalars['String']['input']>;
-  /** ISO 4217 code. */
-  currency?: InputMaybe<Scalars['String']['input']>;
-  /** Units. */
-  measurement?: InputMaybe<MeasurementSystem>;
-};
-
-/** A code to look at. */
-export type ValidateQrCodeInput = {
-  /** The text inside the QR code. */
-  token: Scalars['String']['input'];
-};
-
-/** A code, and the device it was asked from. */
-export type VerifyOtpInput = {
-  /** Of `requestOtp`. */
-  challengeId: Scalars['ID']['input'];
-  /** The same address as in `requestOtp`. */
-  email: Scalars['String']['input'];
-  /** The six digits. */
-  code: Scalars['String']['input'];
-  /** The same as in `requestOtp`. */
-  deviceFingerprint: Scalars['String']['input'];
-  /** Public key that the device keeps the private half of: base64url of a DER SubjectPublicKeyInfo, Ed25519 or P-256. */
-  devicePublicKey?: InputMaybe<Scalars['String']['input']>;
-  /** How the client calls itself in the list of sessions. */
-  userAgent?: InputMaybe<Scalars['String']['input']>;
-  /** BCP 47 tag for a new account; `en` where it is left out. */
-  locale?: InputMaybe<Scalars['String']['input']>;
-  /** IANA time zone for a new account; `UTC` where it is left out. */
-  timeZone?: InputMaybe<Scalars['String']['input']>;
-};
-
-/** A day of the week, in the local time of the place. */
-export type Weekday =
-  /** Monday. */
-  | 'MONDAY'
-  /** Tuesday. */
-  | 'TUESDAY'
-  /** Wednesday. */
-  | 'WEDNESDAY'
-  /** Thursday. */
-  | 'THURSDAY'
-  /** Friday. */
-  | 'FRIDAY'
-  /** Saturday. */
-  | 'SATURDAY'
-  /** Sunday. */
-  | 'SUNDAY';
-
-/** Which segment. */
-export type WithdrawCourierSegmentInput = {
-  /** Id of the segment. */
-  segmentId: Scalars['ID']['input'];
-};
-
 /** A package of a draft. */
 export type AddPackageInput = {
   /** The viewer's draft. */
@@ -988,6 +98,16 @@ export type BookingState =
 export type CancelItineraryInput = {
   /** The itinerary. */
   itineraryId: string;
+};
+
+/** How the viewer wants to be told of one category. */
+export type CategoryPreferenceInput = {
+  /** The category. */
+  category: NotificationCategory;
+  /** Whether by e-mail; left out for no change. */
+  email?: boolean | null | undefined;
+  /** Whether inside the application; left out for no change. */
+  inApp?: boolean | null | undefined;
 };
 
 /** An address to be checked. */
@@ -1130,6 +250,21 @@ export type DutyStatus =
   /** No rule known here gives an amount. */
   | 'UNKNOWN';
 
+/** Where the money of one leg stands. */
+export type EscrowState =
+  /** The payment was opened. */
+  | 'CREATED'
+  /** The card's issuer has reserved it. */
+  | 'AUTHORISED'
+  /** The reservation is gone; nothing was taken. */
+  | 'VOIDED'
+  /** Taken from the sender and held. */
+  | 'HELD'
+  /** Paid to the carrier's balance. */
+  | 'RELEASED'
+  /** Given back to the sender. */
+  | 'REFUNDED';
+
 /** What a file is for. */
 export type FilePurpose =
   /** Picture of a user. */
@@ -1217,11 +352,77 @@ export type LocationKind =
   /** An airport with scheduled service. */
   | 'AIRPORT';
 
+/** Which notifications to mark as read. */
+export type MarkNotificationsReadInput = {
+  /** Ids of at most 100 notifications of the viewer. */
+  notificationIds: Array<string>;
+};
+
 /** An amount of money given by a client. */
 export type MoneyInput = {
   /** Count of the currency's minor unit: cents for EUR, yen for JPY. */
   amountMinor: string;
   /** ISO 4217 code. */
+  currency: string;
+};
+
+/** What a notification is about. */
+export type NotificationCategory =
+  /** Sign-ins and attempts on codes. Critical: it cannot be switched off and no quiet hours hold it back. */
+  | 'SECURITY'
+  /** The account itself. */
+  | 'ACCOUNT'
+  /** Requests to carry, answers and confirmations. */
+  | 'BOOKINGS'
+  /** Hand-overs and where the parcel is. */
+  | 'DELIVERIES'
+  /** Payments, released shares and payouts. */
+  | 'PAYMENTS';
+
+/** Which message a notification is. */
+export type NotificationKind =
+  /** The account is ready. */
+  | 'WELCOME'
+  /** Somebody signed in from a device not seen before. */
+  | 'NEW_DEVICE'
+  /** A stolen session was ended. */
+  | 'SESSIONS_REVOKED'
+  /** The viewer is asked to carry a parcel. */
+  | 'BOOKING_REQUESTED'
+  /** A carrier has answered, or has let the time pass. */
+  | 'BOOKING_ANSWERED'
+  /** Every carrier has accepted and the money is held; for the sender. */
+  | 'ITINERARY_CONFIRMED'
+  /** The same, for a carrier. */
+  | 'CARRIAGE_CONFIRMED'
+  /** The same, for the recipient. */
+  | 'PARCEL_COMING'
+  /** An itinerary does not go ahead. */
+  | 'ITINERARY_CANCELLED'
+  /** A payment did not go through. */
+  | 'PAYMENT_REFUSED'
+  /** The payment was taken and is held. */
+  | 'PAYMENT_CAPTURED'
+  /** A hand-over is open. */
+  | 'HANDOFF_READY'
+  /** The parcel changed hands or was delivered. */
+  | 'PARCEL_MOVED'
+  /** Somebody scanned a code that is not theirs to scan. */
+  | 'SCAN_REFUSED'
+  /** A carrier's share was released. */
+  | 'SHARE_RELEASED'
+  /** A payout has left. */
+  | 'PAYOUT_PAID'
+  /** A payout waits for the payee. */
+  | 'PAYOUT_BLOCKED'
+  /** Nothing of the sender's money is held any more. */
+  | 'DELIVERY_SETTLED';
+
+/** Where a payout account is. */
+export type OpenPayoutAccountInput = {
+  /** ISO 3166 code of the country, two capitals. */
+  country: string;
+  /** ISO 4217 code of what it is kept in. */
   currency: string;
 };
 
@@ -1291,6 +492,68 @@ export type PartyType =
   /** The platform. */
   | 'SYSTEM';
 
+/** Whether a card is real. */
+export type PaymentMethodKind =
+  /** A card that the viewer kept. */
+  | 'SAVED'
+  /** A test card; no money moves. */
+  | 'TEST';
+
+/** Where a payment stands. */
+export type PaymentState =
+  /** No card yet, or the last one was refused. */
+  | 'REQUIRES_PAYMENT_METHOD'
+  /** A card was chosen and not tried yet. */
+  | 'REQUIRES_CONFIRMATION'
+  /** The cardholder has to authenticate. */
+  | 'REQUIRES_ACTION'
+  /** The card's issuer takes its time. */
+  | 'PROCESSING'
+  /** Reserved; taken once every carrier has accepted. */
+  | 'REQUIRES_CAPTURE'
+  /** Taken, and held for the carriers. */
+  | 'SUCCEEDED'
+  /** A part was given back. */
+  | 'PARTIALLY_REFUNDED'
+  /** All was given back. */
+  | 'REFUNDED'
+  /** Let go; nothing was taken. */
+  | 'CANCELED'
+  /** An answer of the card processor was lost; it is being asked. Nothing is tried meanwhile. */
+  | 'UNKNOWN';
+
+/** Whether an account can be paid out to. */
+export type PayoutAccountStatus =
+  /** It can. */
+  | 'ACTIVE'
+  /** The card processor waits for something from its holder. */
+  | 'RESTRICTED';
+
+/** Where a payout stands. */
+export type PayoutState =
+  /** About to be made. */
+  | 'ELIGIBLE'
+  /** Waits for something the payee has to do. */
+  | 'BLOCKED'
+  /** Being made. */
+  | 'SUBMITTED'
+  /** The answer of the card processor was lost; it is being asked. */
+  | 'UNKNOWN'
+  /** Arrived at the payee's account. */
+  | 'PAID';
+
+/** An attempt to pay. */
+export type ProcessPaymentInput = {
+  /** The payment. */
+  paymentId: string;
+  /** One of `paymentMethods`, or one that the browser made at the card processor. */
+  paymentMethodId: string;
+  /** Where the cardholder comes back to after authenticating, as a full web address. */
+  returnUrl: string;
+  /** Keep the card for the next payment. */
+  saveMethod?: boolean;
+};
+
 /** A connection that a courier offers. It never changes: another price is another segment. */
 export type PublishCourierSegmentInput = {
   /** Where the courier takes a parcel over. */
@@ -1321,6 +584,14 @@ export type PublishCourierSegmentInput = {
   takesReturns?: boolean;
   /** Days for which proofs of delivery are kept, at most ten years. */
   proofRetentionDays?: number;
+};
+
+/** Hours of the day without e-mail, which then arrives when they end. */
+export type QuietHoursInput = {
+  /** When they begin, such as `22:00`. */
+  from: string;
+  /** When they end, such as `07:00`; earlier than the beginning where they cross midnight. */
+  to: string;
 };
 
 /** Names an itinerary to price. */
@@ -1612,6 +883,14 @@ export type TripState =
   /** Called off. */
   | 'CANCELLED';
 
+/** What changes about what the viewer is told. */
+export type UpdateNotificationPreferencesInput = {
+  /** Categories that change; the others stay. */
+  categories?: Array<CategoryPreferenceInput> | null | undefined;
+  /** Hours without e-mail, in the zone of the viewer's profile; null for none, left out for no change. */
+  quietHours?: QuietHoursInput | null | undefined;
+};
+
 /** Changes to a profile; what is left out stays. */
 export type UpdateProfileInput = {
   /** 1 to 60 printable characters. */
@@ -1657,14 +936,14 @@ export type Weekday =
   /** Sunday. */
   | 'SUNDAY';
 
-export type ItineraryFactsFragment = { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string }, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> };
+export type ItineraryFactsFragment = { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> };
 
 export type CreateItineraryMutationVariables = Exact<{
   input: CreateItineraryInput;
 }>;
 
 
-export type CreateItineraryMutation = { createItinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string }, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
+export type CreateItineraryMutation = { createItinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
 
 export type QuoteItineraryMutationVariables = Exact<{
   input: QuoteItineraryInput;
@@ -1678,21 +957,21 @@ export type RequestBookingMutationVariables = Exact<{
 }>;
 
 
-export type RequestBookingMutation = { requestBooking: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string }, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
+export type RequestBookingMutation = { requestBooking: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
 
 export type CancelItineraryMutationVariables = Exact<{
   input: CancelItineraryInput;
 }>;
 
 
-export type CancelItineraryMutation = { cancelItinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string }, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
+export type CancelItineraryMutation = { cancelItinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } };
 
 export type ItineraryQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type ItineraryQuery = { itinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, shipment: { id: string, state: ShipmentState }, carriersTotal: { amountMinor: string, currency: string }, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } | null };
+export type ItineraryQuery = { itinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, shipment: { id: string, state: ShipmentState }, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } | null };
 
 export type MyBookingRequestsQueryVariables = Exact<{
   state?: BookingState | null | undefined;
@@ -1735,6 +1014,82 @@ export type CourierSegmentsQueryVariables = Exact<{
 
 
 export type CourierSegmentsQuery = { courierSegments: { edges: Array<{ node: { id: string, bookable: boolean, courier: { name: string } } }> } };
+
+export type NotificationsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  unreadOnly?: boolean | null | undefined;
+}>;
+
+
+export type NotificationsQuery = { notifications: { edges: Array<{ cursor: string, node: { id: string, kind: NotificationKind, title: string, body: string, createdAt: string, readAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type MarkNotificationsReadMutationVariables = Exact<{
+  input: MarkNotificationsReadInput;
+}>;
+
+
+export type MarkNotificationsReadMutation = { markNotificationsRead: Array<{ id: string, readAt: string | null }> };
+
+export type UpdateNotificationPreferencesMutationVariables = Exact<{
+  input: UpdateNotificationPreferencesInput;
+}>;
+
+
+export type UpdateNotificationPreferencesMutation = { updateNotificationPreferences: { categories: Array<{ category: NotificationCategory, email: boolean, inApp: boolean }> } };
+
+export type NotificationReceivedSubscriptionVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type NotificationReceivedSubscription = { notificationReceived: { id: string, cursor: string, kind: NotificationKind, title: string, body: string } };
+
+export type PaymentMethodsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type PaymentMethodsQuery = { paymentMethods: Array<{ id: string, kind: PaymentMethodKind, brand: string, last4: string }> };
+
+export type PaymentOfItineraryQueryVariables = Exact<{
+  itineraryId: string;
+}>;
+
+
+export type PaymentOfItineraryQuery = { itinerary: { id: string, payment: { id: string, state: PaymentState, amount: { amountMinor: string, currency: string } } | null } | null };
+
+export type ProcessPaymentMutationVariables = Exact<{
+  input: ProcessPaymentInput;
+}>;
+
+
+export type ProcessPaymentMutation = { processPayment:
+    | { __typename: 'Payment', id: string, state: PaymentState }
+    | { __typename: 'PaymentActionRequired', redirectUrl: string, payment: { id: string, state: PaymentState } }
+   };
+
+export type PaymentQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type PaymentQuery = { payment: { id: string, state: PaymentState, declineCode: string | null, amount: { amountMinor: string, currency: string }, escrow: Array<{ id: string, state: EscrowState, frozen: boolean, custodyEventId: string | null, releasedAt: string | null, amount: { amountMinor: string, currency: string } }> } | null };
+
+export type OpenPayoutAccountMutationVariables = Exact<{
+  input: OpenPayoutAccountInput;
+}>;
+
+
+export type OpenPayoutAccountMutation = { openPayoutAccount: { status: PayoutAccountStatus, requirements: Array<string>, onboardingUrl: string | null } };
+
+export type MyPayoutsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type MyPayoutsQuery = { myPayouts: { edges: Array<{ node: { id: string, state: PayoutState, requirements: Array<string>, paidAt: string | null, amount: { amountMinor: string, currency: string } } }> } };
+
+export type LedgerProofQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LedgerProofQuery = { ledgerProof: { chainIntact: boolean, journals: string, currencies: Array<{ currency: string, trialBalance: string, held: string, deferredFees: string, payable: string }> } };
 
 export type SearchLocationsQueryVariables = Exact<{
   input: SearchLocationsInput;
@@ -2036,6 +1391,17 @@ export const DeclineBookingDocument = {"kind":"Document","definitions":[{"kind":
 export const RegisterCourierDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"RegisterCourier"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"RegisterCourierInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"registerCourier"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}}]}}]}}]} as unknown as DocumentNode<RegisterCourierMutation, RegisterCourierMutationVariables>;
 export const PublishCourierSegmentDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"PublishCourierSegment"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"PublishCourierSegmentInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"publishCourierSegment"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"bookable"}},{"kind":"Field","name":{"kind":"Name","value":"timeZone"}},{"kind":"Field","name":{"kind":"Name","value":"from"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}}]}},{"kind":"Field","name":{"kind":"Name","value":"to"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}}]}}]}}]}}]} as unknown as DocumentNode<PublishCourierSegmentMutation, PublishCourierSegmentMutationVariables>;
 export const CourierSegmentsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"CourierSegments"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"locationId"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"ID"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"courierSegments"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"locationId"},"value":{"kind":"Variable","name":{"kind":"Name","value":"locationId"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"bookable"}},{"kind":"Field","name":{"kind":"Name","value":"courier"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"name"}}]}}]}}]}}]}}]}}]} as unknown as DocumentNode<CourierSegmentsQuery, CourierSegmentsQueryVariables>;
+export const NotificationsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"Notifications"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"first"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"Int"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"after"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"unreadOnly"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"Boolean"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"notifications"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"Variable","name":{"kind":"Name","value":"first"}}},{"kind":"Argument","name":{"kind":"Name","value":"after"},"value":{"kind":"Variable","name":{"kind":"Name","value":"after"}}},{"kind":"Argument","name":{"kind":"Name","value":"unreadOnly"},"value":{"kind":"Variable","name":{"kind":"Name","value":"unreadOnly"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"cursor"}},{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"title"}},{"kind":"Field","name":{"kind":"Name","value":"body"}},{"kind":"Field","name":{"kind":"Name","value":"createdAt"}},{"kind":"Field","name":{"kind":"Name","value":"readAt"}}]}}]}},{"kind":"Field","name":{"kind":"Name","value":"pageInfo"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"hasNextPage"}},{"kind":"Field","name":{"kind":"Name","value":"endCursor"}}]}}]}}]}}]} as unknown as DocumentNode<NotificationsQuery, NotificationsQueryVariables>;
+export const MarkNotificationsReadDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"MarkNotificationsRead"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"MarkNotificationsReadInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"markNotificationsRead"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"readAt"}}]}}]}}]} as unknown as DocumentNode<MarkNotificationsReadMutation, MarkNotificationsReadMutationVariables>;
+export const UpdateNotificationPreferencesDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"UpdateNotificationPreferences"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"UpdateNotificationPreferencesInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"updateNotificationPreferences"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"categories"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"category"}},{"kind":"Field","name":{"kind":"Name","value":"email"}},{"kind":"Field","name":{"kind":"Name","value":"inApp"}}]}}]}}]}}]} as unknown as DocumentNode<UpdateNotificationPreferencesMutation, UpdateNotificationPreferencesMutationVariables>;
+export const NotificationReceivedDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"subscription","name":{"kind":"Name","value":"NotificationReceived"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"after"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"notificationReceived"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"after"},"value":{"kind":"Variable","name":{"kind":"Name","value":"after"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"cursor"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"title"}},{"kind":"Field","name":{"kind":"Name","value":"body"}}]}}]}}]} as unknown as DocumentNode<NotificationReceivedSubscription, NotificationReceivedSubscriptionVariables>;
+export const PaymentMethodsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"PaymentMethods"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"paymentMethods"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"brand"}},{"kind":"Field","name":{"kind":"Name","value":"last4"}}]}}]}}]} as unknown as DocumentNode<PaymentMethodsQuery, PaymentMethodsQueryVariables>;
+export const PaymentOfItineraryDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"PaymentOfItinerary"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"itineraryId"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"ID"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"itinerary"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"id"},"value":{"kind":"Variable","name":{"kind":"Name","value":"itineraryId"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"payment"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"amount"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]}}]}}]}}]} as unknown as DocumentNode<PaymentOfItineraryQuery, PaymentOfItineraryQueryVariables>;
+export const ProcessPaymentDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"ProcessPayment"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"ProcessPaymentInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"processPayment"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"__typename"}},{"kind":"InlineFragment","typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Payment"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}}]}},{"kind":"InlineFragment","typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"PaymentActionRequired"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"redirectUrl"}},{"kind":"Field","name":{"kind":"Name","value":"payment"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}}]}}]}}]}}]}}]} as unknown as DocumentNode<ProcessPaymentMutation, ProcessPaymentMutationVariables>;
+export const PaymentDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"Payment"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"id"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"ID"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"payment"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"id"},"value":{"kind":"Variable","name":{"kind":"Name","value":"id"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"declineCode"}},{"kind":"Field","name":{"kind":"Name","value":"amount"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}},{"kind":"Field","name":{"kind":"Name","value":"escrow"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"frozen"}},{"kind":"Field","name":{"kind":"Name","value":"amount"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}},{"kind":"Field","name":{"kind":"Name","value":"custodyEventId"}},{"kind":"Field","name":{"kind":"Name","value":"releasedAt"}}]}}]}}]}}]} as unknown as DocumentNode<PaymentQuery, PaymentQueryVariables>;
+export const OpenPayoutAccountDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"OpenPayoutAccount"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"OpenPayoutAccountInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"openPayoutAccount"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"status"}},{"kind":"Field","name":{"kind":"Name","value":"requirements"}},{"kind":"Field","name":{"kind":"Name","value":"onboardingUrl"}}]}}]}}]} as unknown as DocumentNode<OpenPayoutAccountMutation, OpenPayoutAccountMutationVariables>;
+export const MyPayoutsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"MyPayouts"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"myPayouts"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"20"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"requirements"}},{"kind":"Field","name":{"kind":"Name","value":"paidAt"}},{"kind":"Field","name":{"kind":"Name","value":"amount"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]}}]}}]}}]}}]} as unknown as DocumentNode<MyPayoutsQuery, MyPayoutsQueryVariables>;
+export const LedgerProofDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"LedgerProof"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"ledgerProof"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"chainIntact"}},{"kind":"Field","name":{"kind":"Name","value":"journals"}},{"kind":"Field","name":{"kind":"Name","value":"currencies"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"currency"}},{"kind":"Field","name":{"kind":"Name","value":"trialBalance"}},{"kind":"Field","name":{"kind":"Name","value":"held"}},{"kind":"Field","name":{"kind":"Name","value":"deferredFees"}},{"kind":"Field","name":{"kind":"Name","value":"payable"}}]}}]}}]}}]} as unknown as DocumentNode<LedgerProofQuery, LedgerProofQueryVariables>;
 export const SearchLocationsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"SearchLocations"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"SearchLocationsInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"searchLocations"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"iata"}},{"kind":"Field","name":{"kind":"Name","value":"countryName"}},{"kind":"Field","name":{"kind":"Name","value":"timeZone"}}]}}]}}]} as unknown as DocumentNode<SearchLocationsQuery, SearchLocationsQueryVariables>;
 export const SearchRoutesDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"SearchRoutes"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"SearchRoutesInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"searchRoutes"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"RouteOption"}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"RouteOption"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"RouteSuggestion"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"token"}},{"kind":"Field","name":{"kind":"Name","value":"expiresAt"}},{"kind":"Field","name":{"kind":"Name","value":"price"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}},{"kind":"Field","name":{"kind":"Name","value":"departsAt"}},{"kind":"Field","name":{"kind":"Name","value":"arrivesAt"}},{"kind":"Field","name":{"kind":"Name","value":"handOvers"}},{"kind":"Field","name":{"kind":"Name","value":"reason"}},{"kind":"Field","name":{"kind":"Name","value":"firstBy"}},{"kind":"Field","name":{"kind":"Name","value":"handOverPlaces"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"iata"}}]}},{"kind":"Field","name":{"kind":"Name","value":"legs"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"sequence"}},{"kind":"Field","name":{"kind":"Name","value":"mode"}},{"kind":"Field","name":{"kind":"Name","value":"carrier"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"displayName"}}]}},{"kind":"Field","name":{"kind":"Name","value":"from"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"iata"}}]}},{"kind":"Field","name":{"kind":"Name","value":"to"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"iata"}}]}},{"kind":"Field","name":{"kind":"Name","value":"departsAt"}},{"kind":"Field","name":{"kind":"Name","value":"arrivesAt"}},{"kind":"Field","name":{"kind":"Name","value":"price"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]}}]}}]} as unknown as DocumentNode<SearchRoutesQuery, SearchRoutesQueryVariables>;
 export const SearchSuggestionsDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"SearchSuggestions"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"originLocationId"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"ID"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"searchSuggestions"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"originLocationId"},"value":{"kind":"Variable","name":{"kind":"Name","value":"originLocationId"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"destination"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}}]}},{"kind":"Field","name":{"kind":"Name","value":"legs"}},{"kind":"Field","name":{"kind":"Name","value":"typicalPrice"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amountMinor"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]}}]}}]} as unknown as DocumentNode<SearchSuggestionsQuery, SearchSuggestionsQueryVariables>;

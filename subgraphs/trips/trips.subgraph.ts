@@ -2,6 +2,7 @@ import { IdentityContract } from '#shared/contracts/identity.ts';
 import { scalars } from '#shared/runtime/scalars.ts';
 import { defineSubgraph } from '#shared/runtime/subgraph.ts';
 import { TripCapacity } from './trip/trip.capacity.ts';
+import { TripCatalogue } from './trip/trip.catalogue.ts';
 import {
   CarriedLegEntity,
   TripConstraintsEntity,
@@ -26,7 +27,7 @@ export default defineSubgraph({
     const capacity = new TripCapacity(deps);
     const trips = new TripService({ ...deps, identity: deps.contracts.caller(IdentityContract), capacity });
     return {
-      resolvers: { ...scalars, ...tripResolvers(trips, capacity) },
+      resolvers: { ...scalars, ...tripResolvers(trips, new TripCatalogue(deps), capacity) },
       handlers: tripHandlers(trips),
       jobs: tripJobs(trips, capacity),
       contract: tripsContract(capacity),

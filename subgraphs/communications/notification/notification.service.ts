@@ -17,12 +17,12 @@ import {
 import { after, type Clock } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
+import { followLog } from '#shared/runtime/follow-log.ts';
 import type { MessageFacts } from '#shared/runtime/inbox.ts';
 import type { Wakeups } from '#shared/runtime/wakeups.ts';
 import type { AddressBookService, Addressee } from './address-book.service.ts';
 import type { MailDeliveryService } from './mail-delivery.service.ts';
 import { NotificationEntity, type NotificationRow } from './notification.entities.ts';
-import { followFeed } from './notification.feed.ts';
 import { type FactsOf, type TemplateName, templateOf } from './notification.templates.ts';
 import { isCritical } from './notification.vocabulary.ts';
 import type { PreferencesService } from './preferences.service.ts';
@@ -179,7 +179,7 @@ export class NotificationService {
     signal: AbortSignal | undefined,
   ): Promise<AsyncIterableIterator<NotificationRow>> {
     const { userId } = requireUser(viewer);
-    return followFeed({
+    return followLog({
       from: cursor ? seqOf(userId, cursor) : await this.#lastSeq(userId),
       read: (seq) =>
         this.#db.read((em) =>

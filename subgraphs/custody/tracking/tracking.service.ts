@@ -10,12 +10,12 @@ import { type Connection, connection, decodeCursor, encodeCursor, pageSize } fro
 import type { Clock } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
+import { followLog } from '#shared/runtime/follow-log.ts';
 import { groupedBy } from '#shared/runtime/graph.ts';
 import type { Wakeups } from '#shared/runtime/wakeups.ts';
 import type { CustodyService } from './custody.service.ts';
 import type { PartiesService } from './parties.service.ts';
 import { DeliveryProofRow, TrackingEventRow, type TrackingType } from './tracking.entities.ts';
-import { followLog } from './tracking-feed.ts';
 
 export type TrackingEventView = TrackingEventRow;
 export type DeliveryProofView = DeliveryProofRow;

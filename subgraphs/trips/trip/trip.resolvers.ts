@@ -1,15 +1,20 @@
 import { money } from '#shared/kernel/money.ts';
 import type { Resolvers } from '../trips.generated.ts';
 import type { TripCapacity } from './trip.capacity.ts';
+import type { TripCatalogue } from './trip.catalogue.ts';
 import type { TripService } from './trip.service.ts';
 
 const upper = <T extends string>(text: T): Uppercase<T> => text.toUpperCase() as Uppercase<T>;
 const lower = <T extends string>(text: T): Lowercase<T> => text.toLowerCase() as Lowercase<T>;
 
-export const tripResolvers = (trips: TripService, capacity: TripCapacity): Resolvers => ({
+export const tripResolvers = (
+  trips: TripService,
+  catalogue: TripCatalogue,
+  capacity: TripCapacity,
+): Resolvers => ({
   Query: {
-    trip: (_, { id }, { load }) => load(trips.byIds, id),
-    myTrips: (_, { first, after }, { viewer }) => trips.mine(viewer, { first, after }),
+    trip: (_, { id }, { load }) => load(catalogue.byIds, id),
+    myTrips: (_, { first, after }, { viewer }) => catalogue.mine(viewer, { first, after }),
   },
   Mutation: {
     createTrip: (_, { input }, { viewer }) =>
@@ -38,19 +43,19 @@ export const tripResolvers = (trips: TripService, capacity: TripCapacity): Resol
       trips.changeCapacity(viewer, input.legId, input.capacityGrams),
   },
   Trip: {
-    __resolveReference: ({ id }, { load }) => load(trips.byIds, id),
+    __resolveReference: ({ id }, { load }) => load(catalogue.byIds, id),
     traveller: ({ travellerId }) => ({ id: travellerId }),
     state: ({ state }) => upper(state),
     origin: ({ originLocationId }) => ({ id: originLocationId }),
     destination: ({ destinationLocationId }) => ({ id: destinationLocationId }),
     transportMode: ({ transportMode }) => upper(transportMode),
-    legs: async ({ id }, _, { load }) => (await load(trips.legsByTrip, id)) ?? [],
-    constraints: ({ id }, _, { load }) => load(trips.constraintsByTrip, id),
-    documents: ({ id }, _, { load }) => load(trips.documentsByTrip, id),
+    legs: async ({ id }, _, { load }) => (await load(catalogue.legsByTrip, id)) ?? [],
+    constraints: ({ id }, _, { load }) => load(catalogue.constraintsByTrip, id),
+    documents: ({ id }, _, { load }) => load(catalogue.documentsByTrip, id),
   },
   TripLeg: {
-    __resolveReference: ({ id }, { load }) => load(trips.legsByIds, id),
-    trip: async ({ tripId }, _, { load }) => (await load(trips.byIds, tripId))!,
+    __resolveReference: ({ id }, { load }) => load(catalogue.legsByIds, id),
+    trip: async ({ tripId }, _, { load }) => (await load(catalogue.byIds, tripId))!,
     mode: ({ mode }) => upper(mode),
     from: ({ fromLocationId }) => ({ id: fromLocationId }),
     to: ({ toLocationId }) => ({ id: toLocationId }),
@@ -68,6 +73,6 @@ export const tripResolvers = (trips: TripService, capacity: TripCapacity): Resol
   },
   User: {
     __resolveReference: ({ id }) => ({ id }),
-    publishedTrips: async ({ id }, _, { load }) => (await load(trips.publishedByUser, id)) ?? [],
+    publishedTrips: async ({ id }, _, { load }) => (await load(catalogue.publishedByUser, id)) ?? [],
   },
 });

@@ -10,53 +10,27 @@ import type { PackageCategory } from '#shared/events/vocabulary.ts';
 import type { Caller } from '#shared/kernel/contract.ts';
 import { Conflict, Forbidden, Invalid, NotFound } from '#shared/kernel/errors.ts';
 import { newId, requireId } from '#shared/kernel/ids.ts';
-import { currencyExponent, type Money, money } from '#shared/kernel/money.ts';
-import {
-  type Connection,
-  connection,
-  decodeCursor,
-  type PageArguments,
-  pageSize,
-} from '#shared/kernel/pages.ts';
+import { type Money, money } from '#shared/kernel/money.ts';
 import { nextState } from '#shared/kernel/states.ts';
 import { after, type Clock } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
 import type { Durable } from '#shared/runtime/durable.ts';
-import { type Batch, groupedBy, inOrder } from '#shared/runtime/graph.ts';
 import type { TripsConfig } from '../trips.config.ts';
 import type { TripCapacity } from './trip.capacity.ts';
 import {
   CarriedLegEntity,
   TripConstraintsEntity,
-  type TripConstraintsRow,
   TripDocumentEntity,
-  type TripDocumentRow,
   TripEntity,
   TripLegEntity,
   type TripLegRow,
   type TripRow,
 } from './trip.entities.ts';
 import { departureJob } from './trip.jobs.ts';
-import { type TripEvent, type TripState, tripStates } from './trip.states.ts';
-
-export type TripView = TripRow;
-export type TripLegView = TripLegRow;
-export type TripConstraintsView = TripConstraintsRow;
-export type TripDocumentView = TripDocumentRow;
-
-export interface LegDraft {
-  readonly tripId: string;
-  readonly mode: 'flight' | 'car';
-  readonly fromLocationId: string;
-  readonly toLocationId: string;
-  readonly departsAt: Date;
-  readonly arrivesAt: Date;
-  readonly carrierReference?: string | null;
-  readonly basePrice: Money;
-  readonly pricePerKilogram: Money;
-  readonly capacityGrams: number;
-}
+import { checkLeg, type LegDraft } from './trip.leg.ts';
+import { publicStates, type TripEvent, tripStates } from './trip.states.ts';
+import type { TripLegView, TripView } from './trip.views.ts';
 
 export interface ConstraintsDraft {
   readonly tripId: string;
@@ -65,10 +39,6 @@ export interface ConstraintsDraft {
   readonly maxDeclaredValue?: Money | null;
   readonly notes?: string | null;
 }
-
-/** States in which everybody may see a trip. */
-const publicStates: readonly TripState[] = ['published', 'in_progress', 'completed'];
-const maxLegs = 10;
 
 export class TripService {
   readonly #db: Database;
@@ -309,77 +279,6 @@ export class TripService {
     });
   }
 
-  readonly byIds: Batch<string, TripView> = async (viewer, ids) => {
-    const trips = await this.#db.read((em) => em.find(TripEntity, { id: { $in: [...ids] } }));
-    return inOrder(
-      ids,
-      trips.filter((trip) => maySee(viewer, trip)),
-      (trip) => trip.id,
-    );
-  };
-
-  readonly legsByIds: Batch<string, TripLegView> = async (_viewer, ids) => {
-    const legs = await this.#db.read((em) => em.find(TripLegEntity, { id: { $in: [...ids] } }));
-    return inOrder(ids, legs, (leg) => leg.id);
-  };
-
-  readonly legsByTrip: Batch<string, TripLegView[]> = async (_viewer, tripIds) => {
-    const legs = await this.#db.read((em) =>
-      em.find(TripLegEntity, { tripId: { $in: [...tripIds] } }, { orderBy: { sequence: 'asc' } }),
-    );
-    return groupedBy(tripIds, legs, (leg) => leg.tripId);
-  };
-
-  readonly constraintsByTrip: Batch<string, TripConstraintsView> = async (_viewer, tripIds) => {
-    const rows = await this.#db.read((em) =>
-      em.find(TripConstraintsEntity, { tripId: { $in: [...tripIds] } }),
-    );
-    return inOrder(tripIds, rows, (row) => row.tripId);
-  };
-
-  readonly documentsByTrip: Batch<string, TripDocumentView[]> = async (viewer, tripIds) => {
-    const [trips, rows] = await this.#db.read((em) =>
-      Promise.all([
-        em.find(TripEntity, { id: { $in: [...tripIds] } }),
-        em.fork().find(TripDocumentEntity, { tripId: { $in: [...tripIds] } }, { orderBy: { id: 'asc' } }),
-      ]),
-    );
-    const own = new Set(
-      trips
-        .filter((trip) => viewer.kind === 'user' && trip.travellerId === viewer.userId)
-        .map(({ id }) => id),
-    );
-    return groupedBy(tripIds, rows, (row) => row.tripId).map((documents, index) =>
-      own.has(tripIds[index]!) ? documents : null,
-    );
-  };
-
-  readonly publishedByUser: Batch<string, TripView[]> = async (_viewer, userIds) => {
-    const trips = await this.#db.read((em) =>
-      em.find(
-        TripEntity,
-        { travellerId: { $in: [...userIds] }, state: 'published' },
-        { orderBy: { id: 'desc' }, limit: 1000 },
-      ),
-    );
-    return groupedBy(userIds, trips, (trip) => trip.travellerId);
-  };
-
-  /** The viewer's own trips, newest first. Refuses `SIGN_IN_REQUIRED`, `PAGE_SIZE_INVALID`, `CURSOR_INVALID`. */
-  async mine(viewer: Viewer, page: PageArguments): Promise<Connection<TripView>> {
-    const { userId } = requireUser(viewer);
-    const size = pageSize(page);
-    const before = page.after ? requireId(decodeCursor(page.after), 'after') : null;
-    const trips = await this.#db.read((em) =>
-      em.find(
-        TripEntity,
-        { travellerId: userId, ...(before ? { id: { $lt: before } } : {}) },
-        { orderBy: { id: 'desc' }, limit: size + 1 },
-      ),
-    );
-    return connection(trips, size, (trip) => trip.id);
-  }
-
   async #changeDraft(
     viewer: Viewer,
     tripId: string,
@@ -458,46 +357,5 @@ export class TripService {
             : money(constraints.maxDeclaredValueMinor, constraints.maxDeclaredValueCurrency!),
       });
     });
-  }
-}
-
-const maySee = (viewer: Viewer, trip: TripRow): boolean =>
-  publicStates.includes(trip.state) || (viewer.kind === 'user' && viewer.userId === trip.travellerId);
-
-function checkLeg(draft: LegDraft, trip: TripRow, legs: readonly TripLegRow[]): void {
-  const last = legs.at(-1);
-  if (legs.length >= maxLegs) throw new Invalid('LEG_LIMIT_REACHED', `A trip has at most ${maxLegs} legs`);
-  if (draft.capacityGrams < 1) throw new Invalid('LEG_CAPACITY_INVALID', 'A leg offers at least one gram');
-  const { basePrice, pricePerKilogram } = draft;
-  currencyExponent(basePrice.currency);
-  if (
-    basePrice.currency !== pricePerKilogram.currency ||
-    basePrice.amountMinor < 0n ||
-    pricePerKilogram.amountMinor < 0n
-  ) {
-    throw new Invalid('LEG_PRICE_INVALID', 'Prices are not negative and of one currency');
-  }
-  if (
-    draft.fromLocationId !== (last?.toLocationId ?? trip.originLocationId) ||
-    draft.fromLocationId === draft.toLocationId
-  ) {
-    throw new Invalid('LEG_NOT_CONTIGUOUS', 'A leg begins where the trip or the leg before it stands', {
-      expectedFromLocationId: last?.toLocationId ?? trip.originLocationId,
-    });
-  }
-  const earliest = last?.arrivesAt ?? trip.earliestDeparture;
-  if (
-    draft.departsAt < earliest ||
-    draft.arrivesAt <= draft.departsAt ||
-    draft.arrivesAt > trip.latestArrival
-  ) {
-    throw new Invalid(
-      'LEG_TIMES_INVALID',
-      'A leg leaves after what comes before it and arrives within the trip',
-      {
-        notBefore: earliest.toISOString(),
-        notAfter: trip.latestArrival.toISOString(),
-      },
-    );
   }
 }

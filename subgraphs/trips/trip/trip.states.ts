@@ -22,3 +22,6 @@ export const tripStates = defineStates<TripState, TripEvent, 'traveller' | 'syst
     },
   ],
 });
+
+/** States in which everybody may see a trip. */
+export const publicStates: readonly TripState[] = ['published', 'in_progress', 'completed'];

@@ -2,7 +2,7 @@
 export interface Feed<Entry extends { seq: number }> {
   /** Sequence number after which to begin. */
   readonly from: number;
-  /** The next entries after a sequence number, in order. */
+  /** The next entries after a sequence number, in order; a refusal ends the feed. */
   read(afterSeq: number): Promise<Entry[]>;
   /** Calls back whenever there may be more; returns what ends that. */
   onWake(wake: () => void): () => void;
@@ -12,7 +12,7 @@ export interface Feed<Entry extends { seq: number }> {
 }
 
 /** Ends at once on `return`, even while it waits: an async generator alone would wait for its next entry. */
-export function followFeed<Entry extends { seq: number }>(feed: Feed<Entry>): AsyncIterableIterator<Entry> {
+export function followLog<Entry extends { seq: number }>(feed: Feed<Entry>): AsyncIterableIterator<Entry> {
   const stopped = new AbortController();
   const signal = feed.signal ? AbortSignal.any([feed.signal, stopped.signal]) : stopped.signal;
   const entries = generate(feed, signal);
@@ -21,6 +21,10 @@ export function followFeed<Entry extends { seq: number }>(feed: Feed<Entry>): As
     async return() {
       stopped.abort();
       return entries.return(undefined);
+    },
+    async throw(error) {
+      stopped.abort();
+      return entries.throw(error);
     },
     [Symbol.asyncIterator]() {
       return this;
