@@ -250,7 +250,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const clock = options.clock ?? new ManualClock();
   const durable = opening.use(options.durable ?? new DeterministicDurable({ clock }));
   const shared: Process = {
-    env: { ...options.env },
+    // Worlds run side by side: none may have a fixed port.
+    env: { SIMULATOR_PORT: '0', ...options.env },
     databaseUrl: database.url,
     publicUrl: 'http://baton.test',
     clock,

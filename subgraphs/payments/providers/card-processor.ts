@@ -126,6 +126,8 @@ export interface ConfirmRequest {
   /** Absent: the method that the payment has. */
   readonly methodId?: string;
   readonly returnUrl: string;
+  /** Keep the method for the customer. */
+  readonly saveMethod?: boolean;
 }
 
 export interface ProcessorRefund {

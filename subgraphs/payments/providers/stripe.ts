@@ -117,11 +117,16 @@ export function createStripeProcessor(options: StripeOptions): CardProcessor {
         stripe.paymentIntents.create(authoriseParams(request), key(request.operationKey)),
       ),
 
-    confirm: ({ operationKey, paymentId, methodId, returnUrl }: ConfirmRequest) =>
+    confirm: ({ operationKey, paymentId, methodId, returnUrl, saveMethod }: ConfirmRequest) =>
       authorising(operationKey, () =>
         stripe.paymentIntents.confirm(
           paymentId,
-          given({ payment_method: methodId, return_url: returnUrl, expand }),
+          given({
+            payment_method: methodId,
+            return_url: returnUrl,
+            setup_future_usage: saveMethod ? ('off_session' as const) : undefined,
+            expand,
+          }),
           key(operationKey),
         ),
       ),
