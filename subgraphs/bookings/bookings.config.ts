@@ -8,7 +8,7 @@ export const readBookingsConfig = defineConfig({
   ANSWER_WINDOW: duration('24h'),
   /** Shortest time that carriers have to answer. */
   ANSWER_WINDOW_MIN: duration('30m'),
-  /** How long after the last answer the sender may still pay. */
+  /** How long after the time to answer the sender may still pay; never beyond the first departure. */
   PAYMENT_WINDOW: duration('2h'),
   /** How long capacity is held before the saga has taken the itinerary over. */
   HOLD_GRACE: duration('5m'),

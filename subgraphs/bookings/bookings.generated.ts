@@ -283,8 +283,8 @@ export type Itinerary = {
   version: Scalars['Int']['output'];
   /** Its legs in order. */
   legs: Array<ItineraryLeg>;
-  /** What the carriers earn together. */
-  carriersTotal: Money;
+  /** What the carriers earn together; null for everybody but the sender. */
+  carriersTotal?: Maybe<Money>;
   /** Until when the carriers may answer; null before the request. */
   answerBy?: Maybe<Scalars['DateTime']['output']>;
   /** Why it was cancelled, as a code; null where it was not. */
@@ -333,7 +333,7 @@ export type ItineraryLeg = {
   departsAt: Scalars['DateTime']['output'];
   /** When it arrives. */
   arrivesAt: Scalars['DateTime']['output'];
-  /** What the carrier earns; null for parties whom that does not concern. */
+  /** What the carrier earns; null for everybody but the sender and this leg's carrier. */
   price?: Maybe<Money>;
   /** The booking of this leg; null before the request, and for parties whom it does not concern. */
   booking?: Maybe<Booking>;
@@ -696,7 +696,7 @@ export type ItineraryResolvers<ContextType = GraphContext, ParentType extends Re
   state?: Resolver<ResolversTypes['ItineraryState'], ParentType, ContextType>;
   version?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   legs?: Resolver<Array<ResolversTypes['ItineraryLeg']>, ParentType, ContextType>;
-  carriersTotal?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  carriersTotal?: Resolver<Maybe<ResolversTypes['Money']>, ParentType, ContextType>;
   answerBy?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   cancelReason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };

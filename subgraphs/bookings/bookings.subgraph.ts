@@ -8,6 +8,7 @@ import { BookingCapacity } from './booking/booking.capacity.ts';
 import { LegAssignmentEntity, LegBookingEntity } from './booking/booking.entities.ts';
 import { bookingHandlers } from './booking/booking.handlers.ts';
 import { BookingProcedure } from './booking/booking.procedure.ts';
+import { BookingRequests } from './booking/booking.request.ts';
 import { bookingResolvers } from './booking/booking.resolvers.ts';
 import { bookingSagas } from './booking/booking.saga.ts';
 import { BookingService } from './booking/booking.service.ts';
@@ -33,23 +34,28 @@ export default defineSubgraph({
   ],
   build(deps) {
     const shipments = deps.contracts.caller(ShipmentsContract);
-    const itineraries = new ItineraryService({
-      ...deps,
-      shipments,
-      discovery: deps.contracts.caller(DiscoveryContract),
-    });
+    const discovery = deps.contracts.caller(DiscoveryContract);
+    const itineraries = new ItineraryService({ ...deps, shipments, discovery });
     const pricing = new PricingService({ ...deps, itineraries });
     const capacity = new BookingCapacity(deps);
-    const bookings = new BookingService({ ...deps, itineraries, pricing, capacity });
+    const bookings = new BookingService({ ...deps, itineraries });
+    const requests = new BookingRequests({
+      ...deps,
+      itineraries,
+      pricing,
+      capacity,
+      shipments,
+      discovery,
+    });
     const procedure = new BookingProcedure({ ...deps, shipments, itineraries, pricing, capacity });
     return {
       resolvers: mergeResolvers(
         scalars,
         itineraryResolvers(itineraries),
         pricingResolvers(pricing, itineraries),
-        bookingResolvers(bookings, itineraries),
+        bookingResolvers(bookings, requests, itineraries),
       ),
-      handlers: bookingHandlers(bookings, itineraries, deps.durable),
+      handlers: bookingHandlers(bookings, requests, itineraries, deps.durable),
       sagas: bookingSagas(procedure, deps.contracts.caller(PaymentsContract)),
     };
   },

@@ -4,12 +4,7 @@
  */
 
 import type { ShipmentsContract } from '#shared/contracts/shipments.ts';
-import {
-  BookingAnswered,
-  ItineraryCancelled,
-  ItineraryConfirmed,
-  ItineraryRequested,
-} from '#shared/events/bookings.ts';
+import { BookingAnswered, ItineraryCancelled, ItineraryConfirmed } from '#shared/events/bookings.ts';
 import type { Caller } from '#shared/kernel/contract.ts';
 import { Conflict } from '#shared/kernel/errors.ts';
 import { newId } from '#shared/kernel/ids.ts';
@@ -19,7 +14,9 @@ import { after, type Clock, HOUR } from '#shared/kernel/time.ts';
 import type { Database, Transaction } from '#shared/runtime/database.ts';
 import type { BookingsConfig } from '../bookings.config.ts';
 import type { ItineraryLegView, ItineraryService, ItineraryView } from '../itinerary/itinerary.service.ts';
+import { confirmedStates } from '../itinerary/itinerary.states.ts';
 import type { PricingService } from '../pricing/pricing.service.ts';
+import { bookedLegs } from './booked-leg.ts';
 import type { BookingCapacity } from './booking.capacity.ts';
 import { LegAssignmentEntity, LegBookingEntity, type LegBookingRow } from './booking.entities.ts';
 import { bookingStates } from './booking.states.ts';
@@ -28,14 +25,20 @@ export interface BookingPlan {
   readonly itinerary: ItineraryView;
   readonly legs: readonly ItineraryLegView[];
   readonly bookings: readonly LegBookingRow[];
-  /** Until when carriers may answer. */
-  readonly answerBy: Date;
-  /** Until when the sender may pay. */
-  readonly payBy: Date;
 }
 
-/** Codes for what ends the asking without every carrier's yes. */
-type Outcome = { outcome: 'accepted' | 'CARRIER_DECLINED' | 'SENDER_CANCELLED' };
+/** Instants as text, since a saga remembers plain JSON. */
+export interface Deadlines {
+  /** Until when carriers may answer. */
+  readonly answerBy: string;
+  /** Until when the sender may pay. */
+  readonly payBy: string;
+  /** Until when capacity is held, should nobody see to it. */
+  readonly holdUntil: string;
+}
+
+/** What the asking has come to: every carrier's yes, or a code for what ends it without. */
+export type Outcome = { outcome: 'accepted' | 'CARRIER_DECLINED' | 'CARRIER_SILENT' | 'SENDER_CANCELLED' };
 
 export class BookingProcedure {
   readonly #db: Database;
@@ -70,15 +73,26 @@ export class BookingProcedure {
       const legs = await this.#itineraries.legsOf(tx.em, itinerary);
       const rows = await tx.em.find(LegBookingEntity, { itineraryLegId: { $in: legs.map(({ id }) => id) } });
       const bookings = legs.map((leg) => rows.find((row) => row.itineraryLegId === leg.id)!);
-      const answerBy = itinerary.answerBy!;
-      return { itinerary, legs, bookings, answerBy, payBy: after(answerBy, this.#config.PAYMENT_WINDOW) };
+      return { itinerary, legs, bookings };
     });
   }
 
-  /** Keeps what the request has held until everybody must have answered and paid. Refuses `HOLD_RESOLVED`. */
-  async keepCapacity(itineraryId: string): Promise<void> {
-    const { itinerary, legs, payBy } = await this.planOf(itineraryId);
-    await this.#capacity.extend(itinerary, legs, after(payBy, HOUR));
+  /** Decided once per itinerary: settings may change while a saga waits. */
+  async deadlinesOf(itineraryId: string): Promise<Deadlines> {
+    const { itinerary, legs } = await this.planOf(itineraryId);
+    const answerBy = itinerary.answerBy!;
+    const payBy = earlier(after(answerBy, this.#config.PAYMENT_WINDOW), legs[0]!.departsAt);
+    return {
+      answerBy: answerBy.toISOString(),
+      payBy: payBy.toISOString(),
+      holdUntil: after(payBy, HOUR).toISOString(),
+    };
+  }
+
+  /** Keeps what the request has held, or lets go of it. Refuses `HOLD_RESOLVED`. */
+  async keepCapacity(itineraryId: string, until: Date): Promise<void> {
+    const { itinerary, legs } = await this.planOf(itineraryId);
+    await this.#capacity.extend(itinerary, legs, until);
   }
 
   async confirmCapacity(itineraryId: string): Promise<void> {
@@ -91,64 +105,51 @@ export class BookingProcedure {
     await this.#capacity.release(itinerary, legs);
   }
 
-  tellRequested(itineraryId: string): Promise<void> {
-    return this.#db.transaction(async (tx) => {
-      const plan = await this.planOf(itineraryId);
-      const { itinerary, answerBy } = plan;
-      const { totalMinor, currency } = await this.#pricing.byId(itinerary.quoteId!);
-      tx.tell(ItineraryRequested, {
-        itineraryId,
-        shipmentId: itinerary.shipmentId,
-        senderId: itinerary.senderId,
-        legs: bookedLegs(plan),
-        total: money(totalMinor, currency),
-        answerBy,
-      });
-    });
-  }
-
   /** What the asking has come to; `null` while it goes on. */
   async outcomeOf(itineraryId: string): Promise<Outcome | null> {
     const { itinerary, bookings } = await this.planOf(itineraryId);
     if (itinerary.cancelAskedAt) return { outcome: 'SENDER_CANCELLED' };
     if (bookings.some(({ state }) => state === 'declined')) return { outcome: 'CARRIER_DECLINED' };
+    if (bookings.some(({ state }) => state === 'expired')) return { outcome: 'CARRIER_SILENT' };
     return bookings.every(({ state }) => state === 'accepted') ? { outcome: 'accepted' } : null;
   }
 
-  async cancelAsked(itineraryId: string): Promise<boolean> {
-    const { itinerary } = await this.planOf(itineraryId);
-    return itinerary.cancelAskedAt !== null && itinerary.cancelAskedAt !== undefined;
-  }
-
-  /** The time to answer is over: whoever has not answered is not asked any more. */
-  expireUnanswered(itineraryId: string): Promise<void> {
+  /** The time to answer is over: whoever has not answered is not asked any more. A yes of the last moment counts. */
+  closeAsking(itineraryId: string): Promise<Outcome> {
     return this.#db.transaction(async (tx) => {
       const { bookings } = await this.planOf(itineraryId);
       for (const booking of bookings.filter(({ state }) => state === 'requested')) {
         booking.state = nextState(bookingStates, booking.state, 'expire', 'system');
-        const { shipmentId, senderId, carrierId } = booking;
+        const { id: bookingId, shipmentId, senderId, carrierId } = booking;
         tx.tell(BookingAnswered, {
           itineraryId,
           shipmentId,
           senderId,
-          bookingId: booking.id,
+          bookingId,
           carrierId,
           answer: 'expired',
           reason: null,
         });
       }
+      await tx.em.flush();
+      return (await this.outcomeOf(itineraryId))!;
     });
   }
 
-  /** Everything is paid and sold: the carriers will carry, and everybody may know. Refuses `SENDER_CANCELLED`. */
+  /**
+   * Everything is paid and sold: the carriers will carry, and everybody may know. Refuses `SENDER_CANCELLED` and
+   * `CARRIER_DECLINED` where that came in the meantime.
+   */
   async confirm(itineraryId: string): Promise<void> {
     const { itinerary: seen } = await this.planOf(itineraryId);
+    // Confirmed by a try that died before it was remembered; the parcel may be on its way by now.
+    if (confirmedStates.includes(seen.state)) return;
     const shipment = await this.#shipments.shipment({ shipmentId: seen.shipmentId });
     await this.#db.transaction(async (tx) => {
-      const plan = await this.planOf(itineraryId);
-      const { itinerary, bookings } = plan;
-      if (itinerary.state === 'confirmed') return;
-      if (itinerary.cancelAskedAt) throw new Conflict('SENDER_CANCELLED', 'The sender took it back');
+      const { itinerary, legs, bookings } = await this.planOf(itineraryId);
+      const now = await this.outcomeOf(itineraryId);
+      if (now?.outcome !== 'accepted')
+        throw new Conflict(now?.outcome ?? 'CARRIER_SILENT', 'Not everybody stands by it any more');
       this.#itineraries.move(itinerary, 'confirm', 'system');
       const confirmedAt = this.#clock.now();
       for (const booking of bookings) {
@@ -167,13 +168,14 @@ export class BookingProcedure {
         senderId: itinerary.senderId,
         recipient: shipment.recipient!,
         packageIds: shipment.packages.map(({ packageId }) => packageId),
-        legs: bookedLegs(plan),
+        legs: bookedLegs(legs, bookings),
         total: money(totalMinor, currency),
         confirmedAt,
       });
     });
   }
 
+  /** Keeps the first reason for which it ends; it is told when everything was given back. */
   noteCancelReason(itineraryId: string, code: string): Promise<void> {
     return this.#db.transaction(async (tx) => {
       const itinerary = await this.#itineraries.lock(tx.em, itineraryId);
@@ -217,18 +219,4 @@ function tellCancelled(
   });
 }
 
-const bookedLegs = ({ legs, bookings }: BookingPlan) =>
-  legs.map((leg, index) => ({
-    bookingId: bookings[index]!.id,
-    sequence: leg.sequence,
-    legKind: leg.legKind,
-    legId: leg.legId,
-    tripId: leg.tripId ?? null,
-    carrierType: leg.carrierType,
-    carrierId: leg.carrierId,
-    fromLocationId: leg.fromLocationId,
-    toLocationId: leg.toLocationId,
-    departsAt: leg.departsAt,
-    arrivesAt: leg.arrivesAt,
-    price: money(leg.priceMinor, leg.currency),
-  }));
+const earlier = (one: Date, other: Date): Date => (one < other ? one : other);

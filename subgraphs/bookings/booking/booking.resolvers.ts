@@ -1,12 +1,17 @@
 import { money } from '#shared/kernel/money.ts';
 import type { Resolvers } from '../bookings.generated.ts';
 import type { ItineraryService } from '../itinerary/itinerary.service.ts';
+import type { BookingRequests } from './booking.request.ts';
 import type { BookingService } from './booking.service.ts';
 import type { BookingState } from './booking.states.ts';
 
 const upper = <T extends string>(text: T): Uppercase<T> => text.toUpperCase() as Uppercase<T>;
 
-export const bookingResolvers = (bookings: BookingService, itineraries: ItineraryService): Resolvers => ({
+export const bookingResolvers = (
+  bookings: BookingService,
+  requests: BookingRequests,
+  itineraries: ItineraryService,
+): Resolvers => ({
   Query: {
     booking: (_, { id }, { load }) => load(bookings.byIds, id),
     myBookingRequests: (_, { first, after, state }, { viewer }) =>
@@ -14,14 +19,14 @@ export const bookingResolvers = (bookings: BookingService, itineraries: Itinerar
   },
   Mutation: {
     requestBooking: (_, { input }, { viewer }) =>
-      bookings.request(viewer, {
+      requests.request(viewer, {
         ...input,
         expectedTotal: money(input.expectedTotal.amountMinor, input.expectedTotal.currency),
       }),
     acceptBooking: (_, { input }, { viewer }) => bookings.accept(viewer, input.bookingId),
     declineBooking: (_, { input }, { viewer }) =>
       bookings.decline(viewer, input.bookingId, input.reason ?? null),
-    cancelItinerary: (_, { input }, { viewer }) => bookings.cancel(viewer, input.itineraryId),
+    cancelItinerary: (_, { input }, { viewer }) => requests.cancel(viewer, input.itineraryId),
   },
   Booking: {
     __resolveReference: ({ id }, { load }) => load(bookings.byIds, id),
@@ -36,8 +41,6 @@ export const bookingResolvers = (bookings: BookingService, itineraries: Itinerar
     carrier: ({ carrierId }) => ({ id: carrierId }),
   },
   ItineraryLeg: {
-    price: async ({ id, priceMinor, currency }, _, { load }) =>
-      (await load(bookings.byItineraryLeg, id)) && money(priceMinor, currency),
     booking: ({ id }, _, { load }) => load(bookings.byItineraryLeg, id),
   },
   TripLeg: {

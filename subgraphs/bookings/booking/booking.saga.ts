@@ -1,7 +1,7 @@
 /**
  * The booking of one itinerary, from "the carriers are being asked" to "it will be carried". Read it top to
- * bottom: capacity, payment opened, answers, money, confirmation. Every step has its undo; nothing that cannot
- * be taken back is told before the last one.
+ * bottom: capacity, payment opened, answers, money, confirmation. Every step has its undo; what cannot be taken
+ * back is told by the last one.
  */
 import { z } from 'zod';
 import type { PaymentsContract } from '#shared/contracts/payments.ts';
@@ -10,7 +10,7 @@ import { Conflict, Refusal } from '#shared/kernel/errors.ts';
 import { addMoney, money } from '#shared/kernel/money.ts';
 import { id } from '#shared/kernel/wire.ts';
 import { type AnySaga, defineSaga, type Saga, type SagaName } from '#shared/runtime/durable.ts';
-import type { BookingProcedure } from './booking.procedure.ts';
+import type { BookingProcedure, Deadlines } from './booking.procedure.ts';
 
 export const bookingSaga: SagaName<{ itineraryId: string }> = {
   name: 'bookings.booking',
@@ -24,13 +24,15 @@ export const bookingSagas = (
   defineSaga({
     ...bookingSaga,
     async run(saga, { itineraryId }) {
-      // First in, last out: whatever ends the saga, the itinerary is concluded after everything else was given back.
-      await saga.step('begin', async () => null, { undo: () => booking.conclude(itineraryId) });
+      // First in, last out: the itinerary is concluded after everything else was given back.
+      const deadlines = await saga.step('begin', () => booking.deadlinesOf(itineraryId), {
+        undo: () => booking.conclude(itineraryId),
+      });
       try {
-        await book(saga, itineraryId, booking, payments);
+        await book(saga, itineraryId, deadlines, booking, payments);
       } catch (error) {
         if (error instanceof Refusal) {
-          await saga.step('note why', () => booking.noteCancelReason(itineraryId, error.code));
+          await saga.step('note why', () => booking.noteCancelReason(itineraryId, reasonOf(error)));
         }
         throw error;
       }
@@ -41,39 +43,33 @@ export const bookingSagas = (
 async function book(
   saga: Saga,
   itineraryId: string,
+  deadlines: Deadlines,
   booking: BookingProcedure,
   payments: Caller<typeof PaymentsContract>,
 ) {
-  await saga.step('keep capacity', () => booking.keepCapacity(itineraryId), {
+  await saga.step('keep capacity', () => booking.keepCapacity(itineraryId, new Date(deadlines.holdUntil)), {
     undo: () => booking.releaseCapacity(itineraryId),
   });
-  const { answerBy, payBy } = await saga.step(
-    'open payment',
-    () => openPayment(saga, itineraryId, booking, payments),
-    {
-      undo: () =>
-        payments.cancelPayment(
-          { itineraryId, reason: 'itinerary cancelled' },
-          { key: saga.key('cancel payment') },
-        ),
-    },
-  );
-  await saga.step('tell the carriers', () => booking.tellRequested(itineraryId));
+  await saga.step('open payment', () => openPayment(saga, itineraryId, booking, payments), {
+    undo: () =>
+      payments.cancelPayment(
+        { itineraryId, reason: 'itinerary cancelled' },
+        { key: saga.key('cancel payment') },
+      ),
+  });
 
-  const answers = await saga.waitFor('answers', () => booking.outcomeOf(itineraryId), new Date(answerBy));
-  if (answers?.outcome !== 'accepted') {
-    if (!answers) await saga.step('close the asking', () => booking.expireUnanswered(itineraryId));
-    throw new Conflict(answers?.outcome ?? 'CARRIER_SILENT', 'Not every carrier will carry');
-  }
+  const answers =
+    (await saga.waitFor('answers', () => booking.outcomeOf(itineraryId), new Date(deadlines.answerBy))) ??
+    (await saga.step('close the asking', () => booking.closeAsking(itineraryId)));
+  if (answers.outcome !== 'accepted') throw new Conflict(answers.outcome, 'Not every carrier will carry');
 
   const payment = await saga.waitFor(
     'payment',
-    () => authorised(itineraryId, booking, payments),
-    new Date(payBy),
+    () => paymentOf(itineraryId, booking, payments),
+    new Date(deadlines.payBy),
   );
-  if (payment?.outcome !== 'authorised') {
+  if (payment?.outcome !== 'authorised')
     throw new Conflict(payment?.outcome ?? 'PAYMENT_ABANDONED', 'The itinerary was not paid for');
-  }
 
   await saga.step('take the money', () =>
     payments.capturePayment({ itineraryId }, { key: saga.key('capture payment') }),
@@ -82,7 +78,7 @@ async function book(
   await saga.step('confirm', () => booking.confirm(itineraryId));
 }
 
-/** Opens the one payment and says until when carriers may answer and the sender may pay. */
+/** Opens the one payment, which the sender may authorise before, between and after the carriers' answers. */
 async function openPayment(
   saga: Saga,
   itineraryId: string,
@@ -108,17 +104,28 @@ async function openPayment(
     },
     { key: saga.key('open payment') },
   );
-  return { answerBy: plan.answerBy.toISOString(), payBy: plan.payBy.toISOString() };
 }
 
-async function authorised(
+/** Whether the payment can be taken; `null` while that is open. */
+async function paymentOf(
   itineraryId: string,
   booking: BookingProcedure,
   payments: Caller<typeof PaymentsContract>,
 ) {
-  if (await booking.cancelAsked(itineraryId)) return { outcome: 'SENDER_CANCELLED' };
+  const now = await booking.outcomeOf(itineraryId);
+  if (now?.outcome !== 'accepted') return now;
   const payment = await payments.payment({ itineraryId });
   if (payment?.state === 'requires_capture' || payment?.state === 'succeeded')
     return { outcome: 'authorised' };
   return payment?.state === 'canceled' ? { outcome: 'PAYMENT_FAILED' } : null;
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  HOLD_RESOLVED: 'CAPACITY_GONE',
+  HOLD_UNKNOWN: 'CAPACITY_GONE',
+  PAYMENT_REFUSED: 'PAYMENT_FAILED',
+  PAYMENT_NOT_AUTHORISED: 'PAYMENT_FAILED',
+};
+
+/** A refusal in the words that are told: parties know nothing of holds. */
+const reasonOf = ({ code }: Refusal): string => reasons[code] ?? code;

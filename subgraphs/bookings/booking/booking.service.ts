@@ -1,13 +1,12 @@
 /**
- * Owns the bookings of an itinerary's legs: who was asked, who answered what, who carries. Promises that nobody
- * is asked without capacity being held on every leg, and that an answer counts once and in time.
- * Called by resolvers (senders ask, carriers answer), by the booking saga, and by handlers.
+ * Owns the bookings of an itinerary's legs: who was asked, who answered what, who carries. Promises that an
+ * answer counts once and in time, and that nobody but a leg's sender and its carrier knows of its booking.
+ * Called by resolvers (carriers answer, both look) and by handlers when custody and money have moved.
  */
 import { LockMode } from '@mikro-orm/postgresql';
 import { BookingAnswered } from '#shared/events/bookings.ts';
-import { Conflict, Invalid, NotFound, Refusal } from '#shared/kernel/errors.ts';
-import { newId, requireId } from '#shared/kernel/ids.ts';
-import type { Money } from '#shared/kernel/money.ts';
+import { Conflict, Invalid, NotFound } from '#shared/kernel/errors.ts';
+import { isId, requireId } from '#shared/kernel/ids.ts';
 import {
   type Connection,
   connection,
@@ -16,87 +15,34 @@ import {
   pageSize,
 } from '#shared/kernel/pages.ts';
 import { nextState } from '#shared/kernel/states.ts';
-import { after, type Clock } from '#shared/kernel/time.ts';
+import type { Clock } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database, Transaction } from '#shared/runtime/database.ts';
 import type { Durable } from '#shared/runtime/durable.ts';
 import { type Batch, groupedBy, inOrder } from '#shared/runtime/graph.ts';
-import type { BookingsConfig } from '../bookings.config.ts';
-import type { ItineraryService, ItineraryView } from '../itinerary/itinerary.service.ts';
-import type { PricingService } from '../pricing/pricing.service.ts';
-import type { BookingCapacity } from './booking.capacity.ts';
+import type { ItineraryService } from '../itinerary/itinerary.service.ts';
 import {
   LegAssignmentEntity,
   type LegAssignmentRow,
   LegBookingEntity,
   type LegBookingRow,
 } from './booking.entities.ts';
-import { bookingSaga } from './booking.saga.ts';
 import { type BookingEvent, type BookingState, bookingStates } from './booking.states.ts';
 
 export type BookingView = LegBookingRow;
 export type LegAssignmentView = LegAssignmentRow;
-
-export interface BookingRequest {
-  readonly itineraryId: string;
-  readonly quoteId: string;
-  readonly quoteSignature: string;
-  readonly expectedTotal: Money;
-}
 
 export class BookingService {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #durable: Durable;
   readonly #itineraries: ItineraryService;
-  readonly #pricing: PricingService;
-  readonly #capacity: BookingCapacity;
-  readonly #config: BookingsConfig;
 
-  constructor(deps: {
-    db: Database;
-    clock: Clock;
-    durable: Durable;
-    itineraries: ItineraryService;
-    pricing: PricingService;
-    capacity: BookingCapacity;
-    config: BookingsConfig;
-  }) {
+  constructor(deps: { db: Database; clock: Clock; durable: Durable; itineraries: ItineraryService }) {
     this.#db = deps.db;
     this.#clock = deps.clock;
     this.#durable = deps.durable;
     this.#itineraries = deps.itineraries;
-    this.#pricing = deps.pricing;
-    this.#capacity = deps.capacity;
-    this.#config = deps.config;
-  }
-
-  /**
-   * Holds capacity on every leg, then asks every carrier and starts the saga. Refuses `ITINERARY_NOT_FOUND`,
-   * `CAPACITY_GONE` {legId, freeGrams, alternatives}, `LEG_NOT_BOOKABLE` {legId, alternatives}, what a quote
-   * refuses, `SHIPMENT_ALREADY_BOOKED`, `TOO_MANY_UNPAID`, `DEPARTURE_TOO_SOON`, `INVALID_TRANSITION`.
-   */
-  async request(viewer: Viewer, request: BookingRequest): Promise<ItineraryView> {
-    const { userId } = requireUser(viewer);
-    const [seen] = await this.#itineraries.byIds(viewer, [requireId(request.itineraryId, 'itineraryId')]);
-    if (!seen || seen instanceof Error || seen.senderId !== userId) {
-      throw new NotFound('ITINERARY_NOT_FOUND', 'There is no such itinerary of yours');
-    }
-    if (seen.state === 'planned') await this.#pricing.requireBinding(seen, request);
-    else if (seen.quoteId === request.quoteId) return seen;
-    const legs = await this.#db.read((em) => this.#itineraries.legsOf(em, seen));
-    const answerBy = this.#answerBy(legs[0]!.departsAt);
-    // Held outside the transaction: if we die before the saga takes it over, it runs out by itself.
-    const held = { ...seen, holdId: newId() };
-    await this.#capacity.hold(held, legs, after(this.#clock.now(), this.#config.HOLD_GRACE));
-    try {
-      return await this.#db.transaction((tx) =>
-        this.#ask(tx, viewer, request, { answerBy, holdId: held.holdId }),
-      );
-    } catch (error) {
-      if (error instanceof Refusal) await this.#capacity.release(held, legs);
-      throw error;
-    }
   }
 
   /** The carrier will carry. Refuses `BOOKING_NOT_FOUND`, `ANSWER_TOO_LATE`, `INVALID_TRANSITION`. */
@@ -111,37 +57,33 @@ export class BookingService {
     return this.#answer(viewer, bookingId, 'decline', reason);
   }
 
-  /** The sender wants out; the saga gives everything back. Refuses `ITINERARY_NOT_FOUND`, `INVALID_TRANSITION` once it is being paid. */
-  cancel(viewer: Viewer, itineraryId: string): Promise<ItineraryView> {
-    return this.#db.transaction(async (tx) => {
-      const itinerary = await this.#itineraries.lockOwn(tx.em, viewer, itineraryId);
-      if (itinerary.state === 'planned') {
-        this.#itineraries.move(itinerary, 'cancel', 'sender');
-        itinerary.cancelReason = 'SENDER_CANCELLED';
-        return itinerary;
+  /** A traveller called the trip off: whatever is not confirmed yet on it will not be carried. */
+  async callOffTrip(tripId: string): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      for (const { id, itineraryId } of await this.#itineraries.legsOnTrip(tx.em, tripId)) {
+        await this.#itineraries.lock(tx.em, itineraryId);
+        const booking = await tx.em.findOne(LegBookingEntity, { itineraryLegId: id }, { refresh: true });
+        if (booking?.state !== 'requested' && booking?.state !== 'accepted') continue;
+        booking.state = nextState(bookingStates, booking.state, 'call_off', 'system');
+        booking.reason = 'TRIP_CANCELLED';
+        this.#tellAnswer(tx, booking, 'declined');
       }
-      if (!['requested', 'partially_accepted', 'accepted'].includes(itinerary.state)) {
-        this.#itineraries.move(itinerary, 'cancel', 'sender');
-      }
-      itinerary.cancelAskedAt ??= this.#clock.now();
-      tx.afterCommit(() => this.#durable.wake(itinerary.id));
-      return itinerary;
     });
   }
 
   /** Custody moved: one carrier took over, another handed on. */
   async recordHandoff(started: string | null, finished: string | null): Promise<void> {
-    if (started) await this.#moveOne(started, 'take_over');
-    if (finished) await this.#moveOne(finished, 'hand_on');
+    if (started) await this.#reach(started, 'in_custody');
+    if (finished) await this.#reach(finished, 'fulfilled');
   }
 
   /** A leg's share was released to its carrier. */
   settle(bookingId: string): Promise<void> {
-    return this.#moveOne(bookingId, 'settle');
+    return this.#reach(bookingId, 'settled');
   }
 
   readonly byIds: Batch<string, BookingView> = async (viewer, ids) => {
-    const rows = await this.#db.read((em) => em.find(LegBookingEntity, { id: { $in: [...ids] } }));
+    const rows = await this.#db.read((em) => em.find(LegBookingEntity, { id: { $in: ids.filter(isId) } }));
     return inOrder(
       ids,
       rows.filter((row) => concerns(viewer, row)),
@@ -167,7 +109,7 @@ export class BookingService {
     const rows = await this.#db.read((em) =>
       em.find(
         LegBookingEntity,
-        { legId: { $in: [...legIds] }, carrierId: viewer.userId },
+        { legId: { $in: legIds.filter(isId) }, carrierId: viewer.userId },
         { orderBy: { id: 'asc' } },
       ),
     );
@@ -198,65 +140,6 @@ export class BookingService {
     return connection(rows, size, (row) => row.id);
   }
 
-  /** Time to answer: a quarter of the time to departure, between the shortest and the longest window. */
-  #answerBy(departsAt: Date): Date {
-    const now = this.#clock.now();
-    const { ANSWER_WINDOW, ANSWER_WINDOW_MIN } = this.#config;
-    const quarter = (departsAt.getTime() - now.getTime()) / 4;
-    const answerBy = after(now, Math.max(ANSWER_WINDOW_MIN, Math.min(ANSWER_WINDOW, quarter)));
-    if (answerBy >= departsAt)
-      throw new Conflict('DEPARTURE_TOO_SOON', 'The first leg leaves before its carrier could answer');
-    return answerBy;
-  }
-
-  async #ask(
-    tx: Transaction,
-    viewer: Viewer,
-    request: BookingRequest,
-    { answerBy, holdId }: { answerBy: Date; holdId: string },
-  ): Promise<ItineraryView> {
-    const itinerary = await this.#itineraries.lockOwn(tx.em, viewer, request.itineraryId);
-    const quote = await this.#pricing.requireBinding(itinerary, request);
-    if (
-      (await this.#itineraries.countUnpaid(tx.em, itinerary.senderId)) >= this.#config.UNPAID_ITINERARIES_MAX
-    ) {
-      throw new Conflict('TOO_MANY_UNPAID', 'Pay or cancel what you have asked for first', {
-        max: this.#config.UNPAID_ITINERARIES_MAX,
-      });
-    }
-    this.#itineraries.move(itinerary, 'request', 'sender');
-    itinerary.quoteId = quote.id;
-    itinerary.answerBy = answerBy;
-    itinerary.holdId = holdId;
-    const legs = await this.#itineraries.legsOf(tx.em, itinerary);
-    for (const leg of legs) {
-      const line = quote.lines.find(({ itineraryLegId }) => itineraryLegId === leg.id)!;
-      tx.em.create(LegBookingEntity, {
-        id: newId(),
-        itineraryId: itinerary.id,
-        itineraryLegId: leg.id,
-        legId: leg.legId,
-        shipmentId: itinerary.shipmentId,
-        senderId: itinerary.senderId,
-        carrierId: leg.carrierId,
-        state: bookingStates.initial,
-        statesVersion: bookingStates.version,
-        grams: itinerary.grams,
-        currency: leg.currency,
-        priceMinor: leg.priceMinor,
-        feeShareMinor: BigInt(line.feeShareMinor),
-        answerBy,
-        requestedAt: this.#clock.now(),
-      });
-    }
-    await tx.em.flush().catch((error) => {
-      if (!/one_live_itinerary_per_shipment/.test(String(error))) throw error;
-      throw new Conflict('SHIPMENT_ALREADY_BOOKED', 'Another itinerary of this shipment is under way');
-    });
-    await this.#durable.startSaga(tx, bookingSaga, itinerary.id, { itineraryId: itinerary.id });
-    return itinerary;
-  }
-
   #answer(
     viewer: Viewer,
     bookingId: string,
@@ -271,10 +154,9 @@ export class BookingService {
       // The itinerary first, as everywhere: answers of two carriers at once must see each other.
       const itinerary = await this.#itineraries.lock(tx.em, known.itineraryId);
       const booking = await this.#lock(tx, bookingId);
-      const state = nextState(bookingStates, booking.state, event, 'carrier');
-      if (booking.answerBy <= this.#clock.now())
+      if (isOver(booking, this.#clock.now()))
         throw new Conflict('ANSWER_TOO_LATE', 'The time to answer is over');
-      booking.state = state;
+      booking.state = nextState(bookingStates, booking.state, event, 'carrier');
       booking.reason = reason;
       booking.answeredAt = this.#clock.now();
       await tx.em.flush();
@@ -285,26 +167,34 @@ export class BookingService {
         });
         this.#itineraries.move(itinerary, open === 0 ? 'accept_all' : 'accept_some', 'system');
       }
-      const { id, shipmentId, senderId, carrierId, itineraryId } = booking;
-      const answer = event === 'accept' ? 'accepted' : 'declined';
-      tx.tell(BookingAnswered, {
-        itineraryId,
-        shipmentId,
-        senderId,
-        bookingId: id,
-        carrierId,
-        answer,
-        reason,
-      });
-      tx.afterCommit(() => this.#durable.wake(itineraryId));
+      this.#tellAnswer(tx, booking, event === 'accept' ? 'accepted' : 'declined');
       return booking;
     });
   }
 
-  #moveOne(bookingId: string, event: BookingEvent): Promise<void> {
+  #tellAnswer(tx: Transaction, booking: LegBookingRow, answer: 'accepted' | 'declined'): void {
+    const { id: bookingId, itineraryId, shipmentId, senderId, carrierId, reason } = booking;
+    tx.tell(BookingAnswered, {
+      itineraryId,
+      shipmentId,
+      senderId,
+      bookingId,
+      carrierId,
+      answer,
+      reason: reason ?? null,
+    });
+    tx.afterCommit(() => this.#durable.wake(itineraryId));
+  }
+
+  /** Facts of different subgraphs may overtake each other: what a fact implies is caught up with step by step. */
+  #reach(bookingId: string, target: CarriedState): Promise<void> {
     return this.#db.transaction(async (tx) => {
       const booking = await this.#lock(tx, bookingId);
-      booking.state = nextState(bookingStates, booking.state, event, 'system');
+      const order = Object.keys(carriage) as BookingState[];
+      while (order.indexOf(booking.state) < order.indexOf(target)) {
+        const event = carriage[booking.state as keyof typeof carriage] ?? 'take_over';
+        booking.state = nextState(bookingStates, booking.state, event, 'system');
+      }
     });
   }
 
@@ -316,6 +206,20 @@ export class BookingService {
     );
   }
 }
+
+type CarriedState = 'in_custody' | 'fulfilled' | 'settled';
+
+/** The states of a booking that is carried, in their order, and what leads on from each. */
+const carriage: Record<'confirmed' | CarriedState, BookingEvent | null> = {
+  confirmed: 'take_over',
+  in_custody: 'hand_on',
+  fulfilled: 'settle',
+  settled: null,
+};
+
+/** True where no answer counts any more, be it that the saga has said so already or is about to. */
+const isOver = ({ state, answerBy }: LegBookingRow, now: Date): boolean =>
+  state === 'expired' || (state === 'requested' && answerBy <= now);
 
 const concerns = (viewer: Viewer, booking: LegBookingRow): boolean =>
   viewer.kind === 'service' ||

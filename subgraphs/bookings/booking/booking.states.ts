@@ -13,6 +13,7 @@ export type BookingState =
 export type BookingEvent =
   | 'accept'
   | 'decline'
+  | 'call_off'
   | 'expire'
   | 'withdraw'
   | 'confirm'
@@ -29,6 +30,7 @@ export const bookingStates = defineStates<BookingState, BookingEvent, 'carrier' 
   transitions: [
     { from: ['requested'], event: 'accept', to: 'accepted', by: ['carrier'] },
     { from: ['requested'], event: 'decline', to: 'declined', by: ['carrier'] },
+    { from: ['requested', 'accepted'], event: 'call_off', to: 'declined', by: ['system'] },
     { from: ['requested'], event: 'expire', to: 'expired', by: ['system'] },
     { from: ['requested', 'accepted'], event: 'withdraw', to: 'withdrawn', by: ['system'] },
     { from: ['accepted'], event: 'confirm', to: 'confirmed', by: ['system'] },

@@ -1,4 +1,3 @@
-import { money } from '#shared/kernel/money.ts';
 import type { PartyType, Resolvers } from '../bookings.generated.ts';
 import type { ItineraryService } from './itinerary.service.ts';
 
@@ -16,7 +15,7 @@ export const itineraryResolvers = (itineraries: ItineraryService): Resolvers => 
     shipment: ({ shipmentId }) => ({ id: shipmentId }),
     state: ({ state }) => upper(state),
     legs: async ({ id }, _, { load }) => (await load(itineraries.legsByItinerary, id)) ?? [],
-    carriersTotal: ({ carriersMinor, currency }) => money(carriersMinor, currency),
+    carriersTotal: (itinerary, _, { viewer }) => itineraries.earningsOf(viewer, itinerary),
   },
   ItineraryLeg: {
     __resolveReference: ({ id }, { load }) => load(itineraries.legsByIds, id),
@@ -26,6 +25,7 @@ export const itineraryResolvers = (itineraries: ItineraryService): Resolvers => 
     courierSegment: ({ legKind, legId }) => (legKind === 'courier_segment' ? { id: legId } : null),
     from: ({ fromLocationId }) => ({ id: fromLocationId }),
     to: ({ toLocationId }) => ({ id: toLocationId }),
+    price: ({ id }, _, { load }) => load(itineraries.priceByLeg, id),
   },
   Shipment: {
     __resolveReference: ({ id }) => ({ id }),

@@ -8,7 +8,8 @@ import type { DiscoveryContract } from '#shared/contracts/discovery.ts';
 import type { ShipmentsContract } from '#shared/contracts/shipments.ts';
 import type { Caller } from '#shared/kernel/contract.ts';
 import { Conflict, Forbidden, NotFound } from '#shared/kernel/errors.ts';
-import { newId, requireId } from '#shared/kernel/ids.ts';
+import { isId, newId, requireId } from '#shared/kernel/ids.ts';
+import { type Money, money } from '#shared/kernel/money.ts';
 import { nextState } from '#shared/kernel/states.ts';
 import type { Clock } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
@@ -20,7 +21,7 @@ import {
   type ItineraryLegRow,
   type ItineraryRow,
 } from './itinerary.entities.ts';
-import { type ItineraryEvent, itineraryStates } from './itinerary.states.ts';
+import { type ItineraryEvent, itineraryStates, unpaidStates } from './itinerary.states.ts';
 
 export type ItineraryView = ItineraryRow;
 export type ItineraryLegView = ItineraryLegRow;
@@ -70,10 +71,11 @@ export class ItineraryService {
     }
     const { recipient } = shipment;
     const grams = shipment.packages.reduce((sum, each) => sum + each.grams, 0);
+    const categories = [...new Set(shipment.packages.map(({ category }) => category))];
     const suggestion = await this.#discovery.suggestion({
       token: draft.suggestionToken,
       grams,
-      categories: [...new Set(shipment.packages.map(({ category }) => category))],
+      categories,
     });
     if (
       suggestion.originLocationId !== shipment.originLocationId ||
@@ -99,6 +101,7 @@ export class ItineraryService {
         statesVersion: itineraryStates.version,
         version: 1,
         grams,
+        categories,
         currency: suggestion.total.currency,
         carriersMinor: suggestion.total.amountMinor,
         suggestionToken: draft.suggestionToken,
@@ -138,9 +141,28 @@ export class ItineraryService {
     );
   }
 
+  /** Locks what of a shipment is not confirmed yet, in the order of ids. */
+  lockUnconfirmed(em: EntityManager, shipmentId: string): Promise<ItineraryRow[]> {
+    return em.find(
+      ItineraryEntity,
+      { shipmentId, state: { $in: ['planned', ...unpaidStates] } },
+      { orderBy: { id: 'asc' }, lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true },
+    );
+  }
+
   /** Refuses `INVALID_TRANSITION`. */
   move(itinerary: ItineraryRow, event: ItineraryEvent, by: 'sender' | 'system'): void {
     itinerary.state = nextState(itineraryStates, itinerary.state, event, by);
+  }
+
+  /** Refuses what `move` would refuse, and changes nothing. */
+  requireMove(itinerary: ItineraryView, event: ItineraryEvent, by: 'sender' | 'system'): void {
+    nextState(itineraryStates, itinerary.state, event, by);
+  }
+
+  /** True while carriers are asked and nothing is paid yet. */
+  isAsked({ state }: ItineraryView): boolean {
+    return unpaidStates.includes(state);
   }
 
   legsOf(em: EntityManager, itinerary: ItineraryRow): Promise<ItineraryLegRow[]> {
@@ -168,15 +190,22 @@ export class ItineraryService {
   }
 
   /** Itineraries of one sender that hold capacity and are not paid yet. */
-  countUnpaid(em: EntityManager, senderId: string): Promise<number> {
-    return em.count(ItineraryEntity, {
-      senderId,
-      state: { $in: ['requested', 'partially_accepted', 'accepted'] },
-    });
+  countUnpaid(senderId: string): Promise<number> {
+    return this.#db.read((em) => em.count(ItineraryEntity, { senderId, state: { $in: [...unpaidStates] } }));
+  }
+
+  /** Legs on a trip, with the itineraries that they belong to. */
+  legsOnTrip(em: EntityManager, tripId: string): Promise<ItineraryLegRow[]> {
+    return em.find(ItineraryLegEntity, { tripId }, { orderBy: { itineraryId: 'asc' } });
+  }
+
+  /** What all carriers earn together; null for everybody but the sender, since it tells one carrier of the others. */
+  earningsOf(viewer: Viewer, itinerary: ItineraryView): Money | null {
+    return isSender(viewer, itinerary) ? money(itinerary.carriersMinor, itinerary.currency) : null;
   }
 
   readonly byIds: Batch<string, ItineraryView> = async (viewer, ids) => {
-    const rows = await this.#db.read((em) => em.find(ItineraryEntity, { id: { $in: [...ids] } }));
+    const rows = await this.#db.read((em) => em.find(ItineraryEntity, { id: { $in: ids.filter(isId) } }));
     const carried = await this.#carriedBy(viewer, rows);
     return inOrder(
       ids,
@@ -188,7 +217,7 @@ export class ItineraryService {
   /** The itinerary in force or the last one, per shipment. */
   readonly byShipment: Batch<string, ItineraryView> = async (viewer, shipmentIds) => {
     const rows = await this.#db.read((em) =>
-      em.find(ItineraryEntity, { shipmentId: { $in: [...shipmentIds] } }, { orderBy: { id: 'asc' } }),
+      em.find(ItineraryEntity, { shipmentId: { $in: shipmentIds.filter(isId) } }, { orderBy: { id: 'asc' } }),
     );
     const carried = await this.#carriedBy(viewer, rows);
     const visible = rows.filter((row) => isParty(viewer, row) || carried.has(row.id));
@@ -209,17 +238,40 @@ export class ItineraryService {
   };
 
   readonly legsByIds: Batch<string, ItineraryLegView> = async (viewer, ids) => {
-    const legs = await this.#db.read((em) => em.find(ItineraryLegEntity, { id: { $in: [...ids] } }));
+    const seen = await this.#legsSeen(viewer, ids);
+    return inOrder(
+      ids,
+      seen.map(({ leg }) => leg),
+      (leg) => leg.id,
+    );
+  };
+
+  /** What a leg's carrier earns, for the sender and for that carrier. */
+  readonly priceByLeg: Batch<string, Money> = async (viewer, ids) => {
+    const concerned = (await this.#legsSeen(viewer, ids)).filter(
+      ({ leg, itinerary }) => isSender(viewer, itinerary) || isUser(viewer, leg.carrierId),
+    );
+    const prices = new Map(
+      concerned.map(({ leg }) => [leg.id, money(leg.priceMinor, leg.currency)] as const),
+    );
+    return ids.map((id) => prices.get(id) ?? null);
+  };
+
+  /** Legs of itineraries that the viewer may see. */
+  async #legsSeen(
+    viewer: Viewer,
+    ids: readonly string[],
+  ): Promise<{ leg: ItineraryLegRow; itinerary: ItineraryRow }[]> {
+    const legs = await this.#db.read((em) => em.find(ItineraryLegEntity, { id: { $in: ids.filter(isId) } }));
     const seen = await this.byIds(
       viewer,
       legs.map(({ itineraryId }) => itineraryId),
     );
-    return inOrder(
-      ids,
-      legs.filter((_, index) => seen[index] instanceof Object),
-      (leg) => leg.id,
-    );
-  };
+    return legs.flatMap((leg, index) => {
+      const itinerary = seen[index];
+      return itinerary && !(itinerary instanceof Error) ? [{ leg, itinerary }] : [];
+    });
+  }
 
   /** Which of the itineraries have a leg that the viewer was asked to carry. */
   async #carriedBy(viewer: Viewer, rows: readonly ItineraryRow[]): Promise<Set<string>> {
@@ -232,12 +284,14 @@ export class ItineraryService {
   }
 }
 
+const isUser = (viewer: Viewer, userId: string | null | undefined): boolean =>
+  viewer.kind === 'user' && viewer.userId === userId;
+
+const isSender = (viewer: Viewer, itinerary: ItineraryRow): boolean =>
+  viewer.kind === 'service' || isUser(viewer, itinerary.senderId);
+
 function isParty(viewer: Viewer, itinerary: ItineraryRow): boolean {
-  if (viewer.kind === 'service') return true;
   if (viewer.kind === 'link')
     return viewer.shipmentId === itinerary.shipmentId && viewer.recipientId === itinerary.recipientId;
-  return (
-    viewer.kind === 'user' &&
-    (viewer.userId === itinerary.senderId || viewer.userId === itinerary.recipientUserId)
-  );
+  return isSender(viewer, itinerary) || isUser(viewer, itinerary.recipientUserId);
 }

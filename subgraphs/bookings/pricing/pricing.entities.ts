@@ -35,7 +35,9 @@ export const FeeEntity = defineEntity({
   name: 'Fee',
   tableName: 'fees',
   uniques: [{ properties: ['type', 'effectiveFrom'] }],
-  checks: [{ name: 'share_of_the_whole', expression: 'parts_per_million >= 0 and parts_per_million <= 1000000' }],
+  checks: [
+    { name: 'share_of_the_whole', expression: 'parts_per_million >= 0 and parts_per_million <= 1000000' },
+  ],
   properties: {
     id: p.uuid().primary(),
     type: p.text().$type<'platform'>(),
