@@ -9,6 +9,7 @@ import {
   RegisterCourierDocument,
   SearchLocationsDocument,
   SetTripConstraintsDocument,
+  WithdrawCourierSegmentDocument,
 } from '../../schema/operations/operations.generated.ts';
 import type { Client, Person } from './client.ts';
 import { takePhoto } from './photo.ts';
@@ -79,7 +80,7 @@ export async function publishFlight({ client }: Person, offer: FlightOffer): Pro
   return tripId;
 }
 
-/** Registers a courier and serves one connection around the clock. */
+/** Registers a courier and serves one connection around the clock; the id of the segment. */
 export async function serveConnection(
   { client }: Person,
   offer: { name: string; from: Place; to: Place; base: number; perKilogram: number },
@@ -100,4 +101,9 @@ export async function serveConnection(
     },
   });
   return publishCourierSegment.id;
+}
+
+/** Serves a connection no longer; what is booked stands. */
+export async function stopServing({ client }: Person, segmentId: string): Promise<void> {
+  await client.run(WithdrawCourierSegmentDocument, { input: { segmentId } });
 }
