@@ -6,7 +6,7 @@ import { TripsContract } from '#shared/contracts/trips.ts';
 import { OtpRequested } from '#shared/events/identity.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import type { UserViewer, Viewer } from '#shared/kernel/viewer.ts';
-import { cdg, lhr, montreal, paris, yul } from '../discovery/testing/supply.ts';
+import { cdg, lhr, london, montreal, paris, yul } from '../discovery/testing/supply.ts';
 import { user } from './actors.ts';
 import { type Answer, startWorld, type World, type WorldOptions } from './world.ts';
 
@@ -22,6 +22,8 @@ export const euros = (amountMinor: number | bigint | string) => ({
   amountMinor: String(amountMinor),
   currency: 'EUR',
 });
+
+const contact = { phone: '+33155550100', address: '1 rue de Rivoli\nParis' };
 
 export interface Offers {
   /** What each of them can carry. */
@@ -186,6 +188,20 @@ export class Story implements AsyncDisposable {
     };
   }
 
+  /** Somebody else flies from Montréal to London, or straight to Paris, with room for one parcel. */
+  async anotherFlight(traveller: UserViewer, to: 'LONDON' | 'PARIS'): Promise<string> {
+    const { tripId } = await this.flight(traveller, {
+      from: yul,
+      to: to === 'LONDON' ? lhr : cdg,
+      departsAt: '2026-03-05T22:00:00Z',
+      arrivesAt: '2026-03-06T05:00:00Z',
+      perKilogram: 1_000,
+      grams: 2_000,
+    });
+    await this.world.settle();
+    return tripId;
+  }
+
   /** Somebody who has proven an e-mail address. */
   async signUp(email: string): Promise<UserViewer> {
     const device = `device of ${email}`;
@@ -208,6 +224,16 @@ export class Story implements AsyncDisposable {
     return { kind: 'user', userId: session.user.id, sessionId: session.id, roles: [] };
   }
 
+  /** A shipment from Montréal to Paris of which nothing else is said yet. */
+  async draft(sender: UserViewer = sara): Promise<string> {
+    const { id } = await this.#mutate('shipments', sender, 'createShipment', {
+      originLocationId: montreal,
+      destinationLocationId: paris,
+      senderInfo: { name: 'Sara', email: 'sara@example.com', ...contact },
+    });
+    return id;
+  }
+
   /** Gifts of two kilograms from Montréal to Paris, complete and submitted. */
   async shipment(
     sender: UserViewer = sara,
@@ -215,12 +241,7 @@ export class Story implements AsyncDisposable {
   ): Promise<string> {
     const run = (field: string, input: object, type?: string) =>
       this.#mutate('shipments', sender, field, input, type ? { type } : {});
-    const contact = { phone: '+33155550100', address: '1 rue de Rivoli\nParis' };
-    const { id: shipmentId } = await run('createShipment', {
-      originLocationId: montreal,
-      destinationLocationId: paris,
-      senderInfo: { name: 'Sara', email: 'sara@example.com', ...contact },
-    });
+    const shipmentId = await this.draft(sender);
     const blanket = {
       description: 'Woollen blanket',
       quantity: 1,
@@ -246,11 +267,11 @@ export class Story implements AsyncDisposable {
     return shipmentId;
   }
 
-  /** Suggestions from Montréal to Paris, cheapest first. */
-  search(sender: Viewer = sara): Promise<Json[]> {
+  /** Suggestions from Montréal to Paris or only to London, cheapest first. */
+  search(sender: Viewer = sara, more: { destination?: 'LONDON' | 'PARIS' } = {}): Promise<Json[]> {
     const criteria = {
       originLocationId: montreal,
-      destinationLocationId: paris,
+      destinationLocationId: more.destination === 'LONDON' ? london : paris,
       earliestDeparture: '2026-03-05T18:00:00Z',
       latestArrival: '2026-03-07T20:00:00Z',
       category: 'GIFTS',
@@ -440,6 +461,8 @@ export async function startStory(
 ): Promise<Story> {
   const world = await startWorld({
     subgraphs: ['identity', 'trips', 'discovery', 'shipments', 'bookings', 'payments'],
+    // The simulator's webhooks find a closed door at once: what is told by answers is enough here.
+    publicUrl: 'http://127.0.0.1:9',
     ...options,
     env: { SIMULATOR_PORT: '0', ...options.env },
   });

@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly contracts?: readonly Answering[];
   readonly clock?: ManualClock;
   readonly durable?: DeterministicDurable;
+  /** Where the world claims to be reached; nothing answers there. */
+  readonly publicUrl?: string;
 }
 
 /** Answers to queries written as text have no static type. */
@@ -253,7 +255,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     // Worlds run side by side: none may have a fixed port.
     env: { SIMULATOR_PORT: '0', ...options.env },
     databaseUrl: database.url,
-    publicUrl: 'http://baton.test',
+    publicUrl: options.publicUrl ?? 'http://baton.test',
     clock,
     logger,
     secrets: new Secrets(Buffer.alloc(32, 7).toString('base64url')),
