@@ -182,7 +182,7 @@ export type Booking = {
   price: Money;
   /** Until when the carrier may answer; null once answered. */
   answerBy?: Maybe<Scalars['DateTime']['output']>;
-  /** Why it was declined or withdrawn, in words; null where it was not. */
+  /** Why it was declined, in the carrier's words or as `TRIP_CANCELLED`; null where it was not. */
   reason?: Maybe<Scalars['String']['output']>;
   /** The assignment that followed the confirmation; null before. */
   assignment?: Maybe<LegAssignment>;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ItineraryCancelled, ItineraryRequested } from '#shared/events/bookings.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import {
@@ -197,7 +198,15 @@ test('a sender who has not paid for enough itineraries has to pay or cancel firs
   const chain = await strict.chain();
   const planned = [];
   for (let count = 0; count < 4; count += 1) planned.push(await strict.planned(sara, { token: chain }));
+  // All four get as far as they can before the first one is written.
+  const gate = strict.world.database('bookings').transaction(async (tx) => {
+    await tx.sql('lock table leg_bookings in share row exclusive mode');
+    const waiting = `select 1 from pg_locks where not granted and database =
+      (select oid from pg_database where datname = current_database())`;
+    while ((await tx.sql(waiting)).length < planned.length) await sleep(5);
+  });
   const answers = await Promise.all(planned.map((each) => strict.request(each)));
+  await gate;
   expect(codesOf(answers)).toEqual(['TOO_MANY_UNPAID', 'TOO_MANY_UNPAID']);
   await strict.world.settle();
   expect((await strict.free(wide))[0]).toBe(16_000);
