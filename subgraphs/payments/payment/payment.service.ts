@@ -122,8 +122,8 @@ export class PaymentService {
   /**
    * Tries a card on the viewer's payment: it is authorised, or the cardholder has to authenticate first. On an
    * authorised payment nothing happens. Refuses `PAYMENT_NOT_FOUND`, `PAYMENT_REFUSED` {declineCode} (try another
-   * card), `PAYMENT_METHOD_UNKNOWN`, `RETURN_URL_INVALID`, `INVALID_TRANSITION`, `PAYMENT_OUTCOME_UNKNOWN` (an
-   * attempt is being looked into: ask again).
+   * card), `PAYMENT_METHOD_UNKNOWN`, `RETURN_URL_INVALID`, `INVALID_TRANSITION`, `PAYMENT_NOT_READY` (still being
+   * opened: ask again), `PAYMENT_OUTCOME_UNKNOWN` (an attempt is being looked into: ask again).
    */
   async process(
     viewer: Viewer,
@@ -138,6 +138,8 @@ export class PaymentService {
       const payment = await this.#reload(id);
       if (payment.cancelledAt !== null) nextState(paymentStates, payment.state, 'authorise', 'processor');
       if (!openStates.includes(payment.state)) return payment;
+      if (payment.processorPaymentId === null)
+        throw new Conflict('PAYMENT_NOT_READY', 'The payment is still being opened; ask again in a moment');
       await this.#attempt(payment, request);
       return await this.#outcome(id);
     } catch (error) {
@@ -347,7 +349,9 @@ export class PaymentService {
   async #visible(viewer: Viewer, which: object): Promise<PaymentRow[]> {
     if (viewer.kind === 'service') return this.#db.read((em) => em.find(PaymentEntity, which));
     if (viewer.kind !== 'user') return [];
-    return this.#db.read((em) => em.find(PaymentEntity, { ...which, payerId: viewer.userId }));
+    // Until the processor knows it there is nothing that its payer could do with it.
+    const known = { $or: [{ processorPaymentId: { $ne: null } }, { cancelledAt: { $ne: null } }] };
+    return this.#db.read((em) => em.find(PaymentEntity, { ...which, ...known, payerId: viewer.userId }));
   }
 }
 
