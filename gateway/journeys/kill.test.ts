@@ -3,6 +3,7 @@
  * that act outside the database, and is started again. Whatever it was doing is then done exactly once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { DAY, HOUR } from '#shared/kernel/time.ts';
 import { testDatabase } from '#shared/testing/postgres.ts';
 import {
@@ -26,7 +27,6 @@ const steps = [
   'begin',
   'keep capacity',
   'open payment',
-  'tell the carriers',
   'answers',
   'payment',
   'take the money',
@@ -51,7 +51,7 @@ interface Scene {
 
 /** Tries again while the platform is away; what it refuses is thrown. */
 async function persist<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     try {
       return await work();
@@ -191,16 +191,15 @@ test('a booking whose saga dies at any point is confirmed and charged exactly on
     expect(BigInt(ledgerProof.currencies[0]!.held) + BigInt(ledgerProof.currencies[0]!.deferredFees)).toBe(
       charged,
     );
-    const state = await fetch(`http://127.0.0.1:${installation.env.SIMULATOR_PORT}/_simulator/state`, {
-      headers: { authorization: `Bearer ${installation.env.STRIPE_SECRET_KEY ?? 'sk_test_baton'}` },
-      signal: AbortSignal.timeout(5_000),
-    });
-    const simulator = (await state.json()) as {
-      paymentIntents: { amountReceived: number; status: string }[];
-    };
-    expect(simulator.paymentIntents.map(({ amountReceived }) => amountReceived)).toEqual(
-      itineraries.map(() => 4_480),
+    // What the card processor itself has on record: one capture of the whole amount per booking.
+    const client = new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 5_000 });
+    await client.connect();
+    const { rows } = await client.query<{ status: string; received: string; count: string }>(
+      `select doc->>'status' as status, doc->>'amount_received' as received, count(*) from stripe_simulator.objects
+        where object = 'payment_intent' group by 1, 2`,
     );
+    await client.end();
+    expect(rows).toEqual([{ status: 'succeeded', received: '4480', count: String(itineraries.length) }]);
   } finally {
     await platform?.[Symbol.asyncDispose]();
   }
