@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { newId } from '#shared/kernel/ids.ts';
+import { MINUTE } from '#shared/kernel/time.ts';
 import { migrateDurable } from '#shared/runtime/durable/migrate.ts';
 import { startPostgres } from '#shared/runtime/postgres/postgres.ts';
 import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
@@ -23,39 +24,51 @@ type Progress = (line: string) => void;
 /** Idempotent, and safe when several processes begin at once: one works, the others wait for it. */
 export async function migrateAll(url: string, onProgress: Progress = () => {}): Promise<void> {
   const registered = await loadSubgraphs();
-  await migrateSchemas(url, registered);
-  await migrateDurable(url);
-  for (const { definition } of registered) {
-    const seed = join(folderOf(definition), `${definition.name}.seed.ts`);
-    if (!existsSync(seed)) continue;
-    const { default: load } = (await import(seed)) as {
-      default: (url: string, onProgress: Progress) => Promise<void>;
-    };
-    await load(url, onProgress);
-  }
+  await alone(url, async (client) => {
+    await migrateSchemas(client, url, registered);
+    await migrateDurable(url);
+    for (const { definition } of registered) {
+      const seed = join(folderOf(definition), `${definition.name}.seed.ts`);
+      if (!existsSync(seed)) continue;
+      const { default: load } = (await import(seed)) as {
+        default: (url: string, onProgress: Progress) => Promise<void>;
+      };
+      await load(url, onProgress);
+    }
+  });
 }
 
-async function migrateSchemas(url: string, registered: readonly RegisteredSubgraph[]): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+/** Runs `work` while no other process migrates this database; waits up to two minutes for one that does. */
+async function alone(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, keepAlive: true });
+  client.on('error', (error) => console.error(`The session that migrates was lost: ${error.message}`));
   await client.connect();
   try {
     // Not pg_advisory_lock: a session waiting inside it would block another's `create index concurrently`.
-    while (
-      !(await client.query(`select pg_try_advisory_lock(hashtext('baton.migrate')) as mine`)).rows[0].mine
-    )
+    for (let leftMs = 2 * MINUTE; ; leftMs -= 100) {
+      const { rows } = await client.query(`select pg_try_advisory_lock(hashtext('baton.migrate')) as mine`);
+      if (rows[0].mine) break;
+      if (leftMs <= 0) throw new Error('another process has been migrating this database for two minutes');
       await sleep(100);
-    const ledgers = new Map(
-      registered.map(({ definition }) => [definition.name, definition.ledger ?? false]),
-    );
-    for (const { name } of listSubgraphs())
-      await migrateRuntimeTables(client, name, ledgers.get(name) ?? false);
-    for (const { definition } of registered) {
-      if (!existsSync(join(folderOf(definition), 'migrations'))) continue;
-      await using db = await openDatabase(definition, url);
-      await db.orm.migrator.up();
     }
+    await work(client);
   } finally {
     await client.end();
+  }
+}
+
+async function migrateSchemas(
+  client: pg.Client,
+  url: string,
+  registered: readonly RegisteredSubgraph[],
+): Promise<void> {
+  const ledgers = new Map(registered.map(({ definition }) => [definition.name, definition.ledger ?? false]));
+  for (const { name } of listSubgraphs())
+    await migrateRuntimeTables(client, name, ledgers.get(name) ?? false);
+  for (const { definition } of registered) {
+    if (!existsSync(join(folderOf(definition), 'migrations'))) continue;
+    await using db = await openDatabase(definition, url);
+    await db.orm.migrator.up();
   }
 }
 
@@ -69,7 +82,8 @@ async function onScratchDatabase(work: (url: string) => Promise<void>): Promise<
   await server.ensureDatabase(name);
   try {
     const url = server.migrationUrl(name);
-    await migrateSchemas(url, await loadSubgraphs());
+    const registered = await loadSubgraphs();
+    await alone(url, (client) => migrateSchemas(client, url, registered));
     await work(url);
   } finally {
     await server.dropDatabase(name);

@@ -1,26 +1,15 @@
 /** Opens subgraphs in this process: what they share, then each of them, then their work. */
-import { request } from 'undici';
 import { systemClock } from '#shared/kernel/time.ts';
 import { readAll } from '#shared/runtime/config.ts';
-import {
-  type ContractAnswer,
-  type ContractCall,
-  Contracts,
-  type RemoteContracts,
-} from '#shared/runtime/contracts.ts';
+import { type ContractCall, Contracts } from '#shared/runtime/contracts.ts';
 import { openDbos } from '#shared/runtime/durable/dbos.ts';
-import {
-  type InternalSecrets,
-  parseInternalSecrets,
-  signInternal,
-  VIEWER_HEADER,
-} from '#shared/runtime/internal-auth.ts';
+import { type InternalSecrets, parseInternalSecrets } from '#shared/runtime/internal-auth.ts';
 import { createLogger, type Logger } from '#shared/runtime/logger.ts';
 import { type ListedSubgraph, listSubgraphs } from '#shared/runtime/rover.ts';
 import { Secrets } from '#shared/runtime/secrets.ts';
+import { remoteContracts } from '#shared/runtime/server/remote-contracts.ts';
 import type { ContractHandler } from '#shared/runtime/server/subgraph-server.ts';
 import { openSubgraph, type Process, type RunningSubgraph } from '#shared/runtime/subgraph.ts';
-import { PeerUnreachable } from '#shared/runtime/transient.ts';
 import { Wakeups } from '#shared/runtime/wakeups.ts';
 import type { ProcessConfig } from './process.config.ts';
 import { loadSubgraphs } from './registry.ts';
@@ -62,18 +51,25 @@ export async function openProcess(options: {
   const internalSecrets = parseInternalSecrets(config.INTERNAL_SECRETS);
   await using opening = new AsyncDisposableStack();
   const wakeups = opening.use(await Wakeups.open(config.DATABASE_URL, logger));
-  const durable = opening.use(
-    await openDbos({
-      wakeups,
-      databaseUrl: config.DATABASE_URL,
-      executorId: config.EXECUTOR_ID ?? (options.names?.length ? options.names.join('+') : 'baton'),
-      logger,
-      onStep: options.onStep,
-    }),
-  );
+  const durable = await openDbos({
+    wakeups,
+    databaseUrl: config.DATABASE_URL,
+    executorId: config.EXECUTOR_ID ?? (options.names?.length ? options.names.join('+') : 'baton'),
+    logger,
+    onStep: options.onStep,
+  });
+  let stopping: Promise<void> | undefined;
+  const stopDurable = () => (stopping ??= durable[Symbol.asyncDispose]());
+  opening.defer(stopDurable);
   const urls = subgraphUrls(config.SUBGRAPH_URLS);
   const contracts = new Contracts(
-    remoteContracts(urls, internalSecrets, config.CONTRACT_TIMEOUT, options.names?.join('+') ?? 'baton'),
+    remoteContracts({
+      urls,
+      secrets: internalSecrets,
+      timeout: config.CONTRACT_TIMEOUT,
+      caller: options.names?.join('+') || 'baton',
+      clock: systemClock,
+    }),
   );
   const shared: Process = {
     env: config.env,
@@ -91,6 +87,8 @@ export async function openProcess(options: {
     const running = opening.use(await openSubgraph(definition, shared));
     subgraphs.push({ ...running, listed: { ...listed, routingUrl: urls.get(listed.name)! } });
   }
+  // Before the subgraphs: steps under way need theirs until they end.
+  opening.defer(stopDurable);
   const opened = opening.move();
   return {
     subgraphs,
@@ -102,38 +100,5 @@ export async function openProcess(options: {
       for (const subgraph of subgraphs) await subgraph.start();
     },
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
-  };
-}
-
-function remoteContracts(
-  urls: ReadonlyMap<string, string>,
-  secrets: InternalSecrets,
-  timeout: number,
-  caller: string,
-): RemoteContracts {
-  return async (answerer, method, call) => {
-    const url = urls.get(answerer);
-    if (!url) throw new PeerUnreachable(answerer);
-    const body = JSON.stringify(call);
-    const viewer = await signInternal({
-      secrets,
-      audience: answerer,
-      viewer: { kind: 'service', name: caller },
-      body,
-      clock: systemClock,
-    });
-    try {
-      const response = await request(new URL(`/contracts/${method}`, url), {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', [VIEWER_HEADER]: viewer },
-        body,
-        signal: AbortSignal.timeout(timeout),
-      });
-      const answer = (await response.body.json()) as ContractAnswer;
-      if (response.statusCode === 200 || 'refusal' in answer) return answer;
-      throw new Error(`${answerer} answered ${response.statusCode} to ${method}`);
-    } catch (error) {
-      throw new PeerUnreachable(answerer, { cause: error });
-    }
   };
 }

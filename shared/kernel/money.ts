@@ -30,9 +30,15 @@ export function currencyExponent(currency: string): number {
   return exponent;
 }
 
-/** Builds an amount. Refuses `CURRENCY_UNKNOWN`. */
+/** Builds an amount; a text is plain decimal digits. Refuses `CURRENCY_UNKNOWN`; throws `RangeError` on no integer. */
 export function money(amountMinor: bigint | number | string, currency: string): Money {
   currencyExponent(currency);
+  // `BigInt` reads an empty text as zero, and a number that was rounded long before.
+  if (
+    (typeof amountMinor === 'string' && !/^-?\d+$/.test(amountMinor)) ||
+    (typeof amountMinor === 'number' && !Number.isSafeInteger(amountMinor))
+  )
+    throw new RangeError(`"${amountMinor}" is no count of minor units`);
   return Object.freeze({ amountMinor: BigInt(amountMinor), currency });
 }
 

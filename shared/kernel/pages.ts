@@ -26,10 +26,13 @@ export function pageSize(page: PageArguments, fallback = 20): number {
 
 export const encodeCursor = (key: string): string => Buffer.from(key, 'utf8').toString('base64url');
 
-/** The key inside a cursor. Refuses `CURSOR_INVALID` where this service never made it. */
+/**
+ * The key inside a cursor. Refuses `CURSOR_INVALID` for what no list can have made; the list itself refuses
+ * keys that are none of its own.
+ */
 export function decodeCursor(cursor: string): string {
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (encodeCursor(key) !== cursor)
+  if (key === '' || /\p{Cc}/u.test(key) || encodeCursor(key) !== cursor)
     throw new Invalid('CURSOR_INVALID', 'The cursor was not made by this list');
   return key;
 }

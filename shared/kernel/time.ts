@@ -17,9 +17,13 @@ export function after(instant: Date, milliseconds: number): Date {
 
 const durationUnits: Record<string, number> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 
-/** Reads `48h`, `30m`, `10s`, `7d`, `250ms` into milliseconds; throws `RangeError` on anything else. */
+const longest = 36_500 * DAY;
+
+/** Reads `48h`, `30m`, `10s`, `7d`, `250ms` into milliseconds; throws `RangeError` on anything else and beyond a century. */
 export function parseDuration(text: string): number {
-  const match = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim());
-  if (!match) throw new RangeError(`"${text}" is no duration such as 250ms, 30s, 10m, 48h or 7d`);
-  return Number(match[1]) * durationUnits[match[2]!]!;
+  const [, count, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+  const milliseconds = Number(count) * (durationUnits[unit] ?? Number.NaN);
+  if (!(milliseconds <= longest))
+    throw new RangeError(`"${text}" is no duration such as 250ms, 30s, 10m, 48h or 7d`);
+  return milliseconds;
 }

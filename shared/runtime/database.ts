@@ -2,9 +2,11 @@
  * One PostgreSQL schema of one subgraph: its ORM instance and its unit of work.
  * `transaction` is the only way to write. It joins the transaction already open in this async context, so a
  * service method is whole on its own and still part of its caller's commit. Facts told inside are written to
- * the outbox by the same commit; nothing told survives a rollback.
+ * the outbox by the same commit; nothing told survives a rollback. Nothing is undone in part: whoever catches
+ * a refusal of what joined goes on with all that was written and told until then.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyEntity, EntityClass, EntitySchema } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
@@ -38,6 +40,8 @@ export interface DatabaseOptions {
   readonly onQuery?: (sql: string) => void;
   /** Told after each commit that wrote to the outbox. */
   readonly onTold?: (publisher: string) => void;
+  /** Told what a hint threw: the commit stands all the same. */
+  readonly onLostHint?: (error: unknown) => void;
 }
 
 interface Told {
@@ -49,34 +53,47 @@ class OpenTransaction implements Transaction {
   readonly em: EntityManager;
   readonly told: Told[] = [];
   readonly hints: (() => void)[] = [];
+  over = false;
 
   constructor(em: EntityManager) {
     this.em = em;
   }
 
-  sql<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+  async sql<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    this.#requireOpen();
     return this.em.execute(text, parameters as unknown[]) as unknown as Promise<Row[]>;
   }
 
   tell<E extends EventDefinition>(definition: E, payload: PayloadOf<E>): void {
+    this.#requireOpen();
     this.told.push({ definition, payload });
   }
 
   afterCommit(hint: () => void): void {
+    this.#requireOpen();
     this.hints.push(hint);
   }
+
+  /** What is told after the commit would be lost without a sound. */
+  #requireOpen(): void {
+    if (this.over) throw new Error('The transaction is over: something was not awaited inside it');
+  }
 }
+
+const maxTries = 5;
 
 export class Database {
   readonly schema: string;
   readonly orm: MikroORM;
   readonly #ambient = new AsyncLocalStorage<OpenTransaction>();
   readonly #onTold: (publisher: string) => void;
+  readonly #onLostHint: (error: unknown) => void;
 
   private constructor(orm: MikroORM, options: DatabaseOptions) {
     this.orm = orm;
     this.schema = options.schema;
     this.#onTold = options.onTold ?? (() => {});
+    this.#onLostHint = options.onLostHint ?? (() => {});
   }
 
   static async open(options: DatabaseOptions): Promise<Database> {
@@ -116,44 +133,64 @@ export class Database {
   /**
    * Runs `work` in a transaction, or in the one already open here (REQUIRED). Serialization failures and
    * deadlocks of the outermost transaction are tried again, so `work` must not act outside the database.
+   * A statement that failed ends a transaction even where its error is caught: the commit is refused then.
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const open = this.#ambient.getStore();
+    const open = this.#open;
     if (open) return work(open);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#begin(work);
       } catch (error) {
-        const code = (error as { code?: string }).code;
-        if ((code !== '40001' && code !== '40P01') || attempt === 5) throw error;
+        const { code } = error as { code?: string };
+        if ((code !== '40001' && code !== '40P01') || attempt === maxTries) throw error;
+        await sleep(Math.random() * 2 ** attempt * 5);
       }
     }
   }
 
-  /** Reads with a fresh identity map, inside the open transaction when there is one. */
+  /** Reads what the open transaction sees, or what is committed where none is open. */
   async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
-    const open = this.#ambient.getStore();
+    const open = this.#open;
     return work(open ? open.em : (this.orm.em.fork() as EntityManager));
   }
 
   /** True where the current async context already holds a transaction: no vendor may be called here. */
   get inTransaction(): boolean {
-    return this.#ambient.getStore() !== undefined;
+    return this.#open !== undefined;
+  }
+
+  /** Timers and listeners that a transaction set up still carry it when it is over; they are no part of it. */
+  get #open(): OpenTransaction | undefined {
+    const open = this.#ambient.getStore();
+    return open?.over ? undefined : open;
   }
 
   async #begin<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const em = this.orm.em.fork() as EntityManager;
-    let open!: OpenTransaction;
-    const result = await em.transactional(async (inner) => {
-      open = new OpenTransaction(inner as EntityManager);
-      const value = await this.#ambient.run(open, () => work(open));
-      await inner.flush();
-      await writeOutbox(open);
-      return value;
+    const { result, tx } = await em.transactional(async (inner) => {
+      const tx = new OpenTransaction(inner as EntityManager);
+      try {
+        const result = await this.#ambient.run(tx, () => work(tx));
+        await inner.flush();
+        tx.over = true;
+        await writeOutbox(tx);
+        return { result, tx };
+      } finally {
+        tx.over = true;
+      }
     });
-    if (open.told.length > 0) this.#onTold(this.schema);
-    for (const hint of open.hints) hint();
+    if (tx.told.length > 0) this.#hint(() => this.#onTold(this.schema));
+    for (const hint of tx.hints) this.#hint(hint);
     return result;
+  }
+
+  #hint(hint: () => void): void {
+    try {
+      hint();
+    } catch (error) {
+      this.#onLostHint(error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,19 +215,33 @@ export const runtimeTables = [
   'ledger_head',
 ] as const;
 
-/** Sequence numbers per key are allotted under the key's row lock, last thing before commit: no gaps. */
-async function writeOutbox(open: OpenTransaction): Promise<void> {
-  for (const { definition, payload } of open.told) {
+/**
+ * Sequence numbers per key are allotted under the keys' row locks, last thing before commit: no gaps. The locks
+ * are taken in the order of the keys, so that two transactions which tell of the same things never deadlock.
+ */
+async function writeOutbox({ em, told }: OpenTransaction): Promise<void> {
+  if (told.length === 0) return;
+  const rows = told.map(({ definition, payload }, index) => {
     const encoded = z.encode(definition.payload, payload as never) as Record<string, unknown>;
-    const key = String(encoded[definition.key]);
-    await open.sql(
-      `with next as (
-         insert into outbox_keys (key, last_seq) values (?, 1)
-         on conflict (key) do update set last_seq = outbox_keys.last_seq + 1
-         returning last_seq)
-       insert into outbox (id, event, version, key, key_seq, payload)
-       select ?::uuid, ?, ?, ?, last_seq, ?::jsonb from next`,
-      [key, newId(), definition.name, definition.version, key, JSON.stringify(encoded)],
-    );
-  }
+    const key = encoded[definition.key];
+    if (typeof key !== 'string')
+      throw new TypeError(`${definition.name} is ordered by ${definition.key}, which is no text here`);
+    return { index, id: newId(), event: definition.name, version: definition.version, key, payload: encoded };
+  });
+  await em.execute(
+    `with told as materialized (
+       select * from jsonb_to_recordset(?::jsonb)
+         as t (index integer, id uuid, event text, version integer, key text, payload jsonb)),
+     allotted as (
+       insert into outbox_keys (key, last_seq)
+       select key, count(*) from told group by key order by key
+       on conflict (key) do update set last_seq = outbox_keys.last_seq + excluded.last_seq
+       returning key, last_seq)
+     insert into outbox (id, event, version, key, key_seq, payload)
+     select t.id, t.event, t.version, t.key,
+            a.last_seq - count(*) over (partition by t.key) + row_number() over (partition by t.key order by t.index),
+            t.payload
+       from told t join allotted a using (key) order by t.index`,
+    [JSON.stringify(rows)],
+  );
 }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Refusal } from '../kernel/errors.ts';
 import type { Viewer } from '../kernel/viewer.ts';
 import type { RequestFacts } from './server/local-subgraph.ts';
+import { isTransient } from './transient.ts';
 
 /** Answers many keys at once, in their order: the thing, `null` for none that the viewer may see, or an error. */
 export type Batch<Key, Value> = (viewer: Viewer, keys: readonly Key[]) => Promise<(Value | null | Error)[]>;
@@ -19,6 +20,8 @@ export interface GraphContext {
    * Bind batches once (a field of the service, not a lambda in the resolver), since the loader is kept by identity.
    */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value | null>;
+  /** Loads everything anew from here on: the guard calls it around each mutation and before each event. */
+  forget(): void;
 }
 
 /** A resolver's parent where no service declares a view: what is known of it so far, its id at least. */
@@ -37,6 +40,9 @@ export function createGraphContext({ viewer, requestId, signal }: RequestFacts):
         loaders.set(batch, loader);
       }
       return loader.load(key as never);
+    },
+    forget() {
+      for (const loader of loaders.values()) loader.clearAll();
     },
   };
 }
@@ -65,7 +71,10 @@ export function groupedBy<Key, Value>(
 type Resolver = (...args: never[]) => unknown;
 export type Resolvers = Record<string, unknown>;
 
-/** Builds the executable schema; whatever a resolver throws that is no refusal is logged and shown as internal. */
+/**
+ * Builds the executable schema. Whatever a resolver throws that is no refusal is logged and shown as internal,
+ * or as `UNAVAILABLE` where the same request may succeed later.
+ */
 export function executableSchema(
   typeDefs: string | DocumentNode,
   resolvers: Resolvers,
@@ -93,28 +102,67 @@ const isPlain = (value: unknown): value is Record<string, unknown> =>
 
 function guardField(value: unknown, path: string, logger: Logger): unknown {
   if (typeof value === 'function') return guard(value as Resolver, path, logger);
-  if (isPlain(value) && typeof value.subscribe === 'function') {
-    return { ...value, subscribe: guard(value.subscribe as Resolver, path, logger) };
-  }
-  return value;
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([role, each]) => [
+      role,
+      typeof each === 'function' ? guard(each as Resolver, path, logger) : each,
+    ]),
+  );
 }
 
 function guard(resolve: Resolver, path: string, logger: Logger): Resolver {
-  const fail = (error: unknown, context: GraphContext): never => {
-    if (error instanceof Refusal || error instanceof GraphQLError) throw error;
-    logger.error({ err: error, path, requestId: context?.requestId }, 'resolver failed');
-    throw new GraphQLError('Internal error', { extensions: { code: 'INTERNAL_SERVER_ERROR' } });
-  };
+  const changes = path.startsWith('Mutation.');
   return (...args) => {
     // Resolvers get (parent, args, context, info), reference resolvers (reference, context, info).
-    const context = (args as unknown[]).find(
-      (each) => typeof (each as GraphContext)?.load === 'function',
-    ) as GraphContext;
+    const context = (args as unknown[]).find((each) => typeof (each as GraphContext)?.load === 'function') as
+      | GraphContext
+      | undefined;
+    const fail = (error: unknown): never => {
+      if (error instanceof Refusal || error instanceof GraphQLError) throw error;
+      logger.error({ err: error, path, requestId: context?.requestId }, 'resolver failed');
+      if (isTransient(error))
+        throw new GraphQLError('Try again later', {
+          extensions: { code: 'UNAVAILABLE', kind: 'UNAVAILABLE' },
+        });
+      throw new GraphQLError('Internal error', { extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+    };
+    const done = <T>(value: T): T => {
+      if (changes) context?.forget();
+      return isEventSource(value) ? (eachAnew(value, context, fail) as T) : value;
+    };
+    if (changes) context?.forget();
     try {
       const value = resolve(...args);
-      return value instanceof Promise ? value.catch((error) => fail(error, context)) : value;
+      return isPromise(value) ? value.then(done).catch(fail) : done(value);
     } catch (error) {
-      return fail(error, context);
+      return fail(error);
     }
+  };
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof (value as Promise<unknown> | null | undefined)?.then === 'function';
+
+const isEventSource = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof (value as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
+
+/** A subscription has one context for all its events; no generator, since `return` must reach a waiting source. */
+function eachAnew(
+  source: AsyncIterable<unknown>,
+  context: GraphContext | undefined,
+  fail: (error: unknown) => never,
+): AsyncIterableIterator<unknown> {
+  const events = source[Symbol.asyncIterator]();
+  const forget = <T>(event: T): T => {
+    context?.forget();
+    return event;
+  };
+  return {
+    next: () => events.next().then(forget).catch(fail),
+    return: async (value) => (await events.return?.(value)) ?? { done: true, value },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
   };
 }

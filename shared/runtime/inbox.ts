@@ -2,12 +2,15 @@
  * How one subgraph hears the facts of the others: it reads their outboxes in commit order and keeps a cursor
  * per publisher. Handlers, the cursor and whatever the handlers write or tell commit together, so each fact
  * takes effect once. A fact that cannot be handled is parked with all later facts of its key; other keys go on.
+ * Of several replicas one hears a publisher at a time. The cursor is a place in the server's own order of
+ * transactions: a dump restored on another server must take its runtime tables along with that server's order.
  */
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { EventDefinition, PayloadOf } from '../kernel/event.ts';
-import { after, type Clock, MINUTE, SECOND } from '../kernel/time.ts';
+import { type Clock, SECOND } from '../kernel/time.ts';
 import type { Database, Transaction } from './database.ts';
+import { type Message, type MessageFacts, ParkedMessages } from './inbox-parked.ts';
 import { isTransient } from './transient.ts';
 import type { Wakeups } from './wakeups.ts';
 
@@ -16,34 +19,16 @@ export interface Handler<E extends EventDefinition = EventDefinition> {
   readonly handle: (payload: PayloadOf<E>, message: MessageFacts) => Promise<void>;
 }
 
-export interface MessageFacts {
-  /** UUIDv7 of the message: the idempotency key of whatever a handler does outside the database. */
-  readonly id: string;
-  readonly toldAt: Date;
-}
+export type { MessageFacts, ParkedMessage } from './inbox-parked.ts';
 
 /** Joins a fact and what a service does when it hears it. Runs inside the inbox's transaction. */
 export const on = <E extends EventDefinition>(event: E, handle: Handler<E>['handle']): Handler =>
   ({ event, handle }) as unknown as Handler;
 
-interface Message {
-  id: string;
-  publisher: string;
-  event: string;
-  version: number;
-  key: string;
-  key_seq: string;
-  payload: unknown;
-  told_at: Date | string;
-  xid: string;
-  position: string;
-  attempts: number;
-}
-
 const batchSize = 200;
-const maxAttempts = 8;
-const pollMs = 1_000;
-const retryDelay = (attempts: number): number => Math.min(SECOND * 4 ** (attempts - 1), 10 * MINUTE);
+const pollMs = SECOND;
+/** How soon to look again for facts that a transaction still running holds back; doubled until it ends. */
+const heldBackMs = 20;
 
 export interface InboxOptions {
   readonly db: Database;
@@ -53,8 +38,9 @@ export interface InboxOptions {
 }
 
 export class Inbox {
+  /** What could not be handled, for a person to look at, retry or skip. */
+  readonly parked: ParkedMessages;
   readonly #db: Database;
-  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #handlers = new Map<string, Handler[]>();
   readonly #publishers = new Map<string, string[]>();
@@ -64,8 +50,8 @@ export class Inbox {
 
   constructor({ db, handlers, clock, logger }: InboxOptions) {
     this.#db = db;
-    this.#clock = clock;
     this.#logger = logger;
+    this.parked = new ParkedMessages({ db, clock, logger, handle: (message) => this.#handle(message) });
     for (const handler of handlers) {
       const { publisher, name } = handler.event;
       const id = `${publisher}.${name}`;
@@ -74,22 +60,33 @@ export class Inbox {
     }
   }
 
-  /** Handles everything that can be handled now; returns how many messages that were. */
+  /**
+   * Handles everything that can be handled now; returns how many messages that were. Trouble with one
+   * publisher's facts does not keep those of the others; the first of such troubles is thrown in the end.
+   */
   async drain(): Promise<number> {
     let handled = 0;
-    for (const publisher of this.#publishers.keys()) {
-      for (let some = -1; some !== 0; handled += some) some = await this.#drainPublisher(publisher);
+    const troubles: unknown[] = [];
+    const sources = [...this.#publishers.keys()].map((publisher) => () => this.#drainPublisher(publisher));
+    for (const source of [...sources, () => this.parked.drain()]) {
+      try {
+        for (let some = -1; some !== 0; handled += some) some = await source();
+      } catch (error) {
+        troubles.push(error);
+      }
     }
-    for (let some = -1; some !== 0; handled += some) some = await this.#retryParked();
+    if (troubles.length > 0) throw troubles[0];
     return handled;
   }
 
   /** Drains on every wake-up of its publishers, and once a second anyway. */
   start(wakeups: Wakeups): void {
-    if (this.#publishers.size === 0) return;
+    if (this.#publishers.size === 0 || this.#stop) return;
     let woken = true;
     let ring = (): void => {};
     let stopped = false;
+    let lookAgain: NodeJS.Timeout | undefined;
+    let pause = heldBackMs;
     const wake = (): void => {
       woken = true;
       ring();
@@ -99,6 +96,7 @@ export class Inbox {
     this.#stop = () => {
       stopped = true;
       clearInterval(poll);
+      clearTimeout(lookAgain);
       for (const each of off) each();
       ring();
     };
@@ -107,10 +105,16 @@ export class Inbox {
         if (!woken) await new Promise<void>((resolve) => (ring = resolve));
         woken = false;
         if (stopped) return;
-        await this.drain().catch((error) => {
+        try {
+          await this.drain();
+          const held = !stopped && !woken && (await this.#heldBack());
+          if (held && pause < pollMs) lookAgain = setTimeout(wake, pause);
+          pause = held ? pause * 2 : heldBackMs;
+        } catch (error) {
           if (!stopped) this.#logger.warn({ err: error, schema: this.#db.schema }, 'inbox could not drain');
-        });
+        }
       }
+      clearTimeout(lookAgain);
     })();
   }
 
@@ -124,7 +128,7 @@ export class Inbox {
     // Only what no running transaction can still precede: a row may commit after one with a higher position.
     const messages = await this.#db.read((em) =>
       em.execute<Message[]>(
-        `select o.id, ? as publisher, o.event, o.version, o.key, o.key_seq, o.payload, o.told_at, o.xid::text, o.position, 0 as attempts
+        `select o.id, ? as publisher, o.event, o.version, o.key, o.key_seq, o.payload, o.told_at, o.xid::text, o.position
            from "${publisher}".outbox o, inbox_cursors c
           where c.publisher = ? and (o.xid, o.position) > (c.xid, c.position)
             and o.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -133,8 +137,23 @@ export class Inbox {
         [publisher, publisher, `{${this.#publishers.get(publisher)!.join(',')}}`],
       ),
     );
-    for (const message of messages) if (!(await this.#receive(message))) return 0;
-    return messages.length;
+    let handled = 0;
+    for (const message of messages) {
+      if (!(await this.#receive(message))) break;
+      handled += 1;
+    }
+    return handled;
+  }
+
+  /** True where facts of our publishers are committed that a transaction still running may yet precede. */
+  async #heldBack(): Promise<boolean> {
+    const outboxes = [...this.#publishers.keys()].map(
+      (name) => `exists (select from "${name}".outbox where xid >= pg_snapshot_xmin(pg_current_snapshot()))`,
+    );
+    const [row] = await this.#db.read((em) =>
+      em.execute<{ held: boolean }[]>(`select ${outboxes.join(' or ')} as held`),
+    );
+    return row!.held;
   }
 
   async #openCursor(publisher: string): Promise<void> {
@@ -148,45 +167,29 @@ export class Inbox {
     this.#cursors.add(publisher);
   }
 
-  /** False where another replica has moved the cursor meanwhile. */
+  /** False where another replica hears this publisher now, or has moved the cursor meanwhile. */
   async #receive(message: Message): Promise<boolean> {
-    const advance = async (tx: Transaction): Promise<boolean> => {
-      const moved = await tx.sql(
-        `update inbox_cursors set xid = ?::xid8, position = ?
-          where publisher = ? and (xid, position) < (?::xid8, ?::bigint) returning 1`,
-        [message.xid, message.position, message.publisher, message.xid, message.position],
-      );
-      return moved.length > 0;
-    };
     try {
       return await this.#db.transaction(async (tx) => {
-        if (!(await advance(tx))) return false;
-        const blocked = await tx.sql('select 1 from inbox_parked where publisher = ? and key = ? limit 1', [
-          message.publisher,
-          message.key,
-        ]);
-        if (blocked.length > 0) await this.#park(tx, message);
-        else await this.#handle(tx, message);
+        if (!(await advance(tx, message))) return false;
+        if (await this.parked.blocks(tx, message)) await this.parked.park(tx, message);
+        else await this.#handle(message);
         return true;
       });
     } catch (error) {
       if (isTransient(error)) throw error;
-      this.#logger.error(
-        { err: error, event: message.event, key: message.key, message: message.id },
-        'event parked',
-      );
       return this.#db.transaction(async (tx) => {
-        if (!(await advance(tx))) return false;
-        await this.#park(tx, message, error);
+        if (!(await advance(tx, message))) return false;
+        await this.parked.park(tx, message, error);
         return true;
       });
     }
   }
 
-  async #handle(tx: Transaction, message: Message): Promise<void> {
-    const fresh = await tx.sql(
-      'insert into inbox (message_id) values (?) on conflict do nothing returning 1',
-      [message.id],
+  /** Runs inside the transaction that moves the cursor, or takes the message out of the parked ones. */
+  async #handle(message: Message): Promise<void> {
+    const fresh = await this.#db.transaction((tx) =>
+      tx.sql('insert into inbox (message_id) values (?) on conflict do nothing returning 1', [message.id]),
     );
     if (fresh.length === 0) return;
     for (const { event, handle } of this.#handlers.get(`${message.publisher}.${message.event}`) ?? []) {
@@ -194,62 +197,15 @@ export class Inbox {
       await handle(payload as never, { id: message.id, toldAt: new Date(message.told_at) });
     }
   }
+}
 
-  async #park(tx: Transaction, message: Message, error?: unknown): Promise<void> {
-    await tx.sql(
-      `insert into inbox_parked (message_id, publisher, event, version, key, key_seq, payload, attempts, next_try_at, error)
-       values (?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?, ?)`,
-      [
-        message.id,
-        message.publisher,
-        message.event,
-        message.version,
-        message.key,
-        message.key_seq,
-        JSON.stringify(message.payload),
-        error ? 1 : 0,
-        error ? after(this.#clock.now(), retryDelay(1)) : null,
-        error ? String(error) : null,
-      ],
-    );
-  }
-
-  /** Tries the first parked message of each key whose time has come. Dead ones wait for a person. */
-  async #retryParked(): Promise<number> {
-    const now = this.#clock.now();
-    const due = await this.#db.read((em) =>
-      em.execute<Message[]>(
-        `select distinct on (publisher, key) message_id as id, publisher, event, version, key, key_seq, payload, parked_at as told_at, attempts, dead, next_try_at
-           from inbox_parked order by publisher, key, key_seq`,
-      ),
-    );
-    let handled = 0;
-    for (const message of due as (Message & { dead: boolean; next_try_at: Date | string | null })[]) {
-      if (message.dead || (message.next_try_at && new Date(message.next_try_at) > now)) continue;
-      try {
-        await this.#db.transaction(async (tx) => {
-          const mine = await tx.sql('delete from inbox_parked where message_id = ? returning 1', [
-            message.id,
-          ]);
-          if (mine.length > 0) await this.#handle(tx, message);
-        });
-        handled += 1;
-      } catch (error) {
-        if (isTransient(error)) throw error;
-        const attempts = message.attempts + 1;
-        const dead = attempts >= maxAttempts;
-        this.#logger.error(
-          { err: error, event: message.event, key: message.key, message: message.id, attempts, dead },
-          'parked event failed again',
-        );
-        await this.#db.transaction((tx) =>
-          tx.sql(
-            'update inbox_parked set attempts = ?, next_try_at = ?, dead = ?, error = ? where message_id = ?',
-            [attempts, after(now, retryDelay(attempts)), dead, String(error), message.id],
-          ),
-        );
-      }
-    }
-    return handled;
-  }
+/** Does not wait for a replica that is at it: what that one leaves, its next look or ours will find. */
+async function advance(tx: Transaction, message: Message): Promise<boolean> {
+  const moved = await tx.sql(
+    `update inbox_cursors set xid = ?::xid8, position = ? where publisher = (
+       select publisher from inbox_cursors
+        where publisher = ? and (xid, position) < (?::xid8, ?::bigint) for update skip locked) returning 1`,
+    [message.xid, message.position, message.publisher, message.xid, message.position],
+  );
+  return moved.length > 0;
 }

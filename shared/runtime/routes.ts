@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { Refusal, type RefusalKind } from '../kernel/errors.ts';
 import type { RequestFacts } from './server/local-subgraph.ts';
+import { isTransient } from './transient.ts';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -42,9 +43,12 @@ export async function answerRoutes(
   });
   const found = fitting.find(({ route }) => route.method === request.method);
   if (!found) {
+    if (fitting.length === 0)
+      return Response.json({ code: 'NOT_FOUND', message: 'No such route' }, { status: 404 });
+    const allow = [...new Set(fitting.map(({ route }) => route.method))].join(', ');
     return Response.json(
-      { code: fitting.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', message: 'No such route' },
-      { status: fitting.length > 0 ? 405 : 404 },
+      { code: 'METHOD_NOT_ALLOWED', message: `This route takes ${allow}` },
+      { status: 405, headers: { allow } },
     );
   }
   try {
@@ -57,6 +61,11 @@ export async function answerRoutes(
       );
     }
     logger.error({ err: error, path: found.route.path, requestId: facts.requestId }, 'route failed');
+    if (isTransient(error))
+      return Response.json(
+        { code: 'UNAVAILABLE', message: 'Try again later' },
+        { status: statusOf.UNAVAILABLE, headers: { 'retry-after': '1' } },
+      );
     return Response.json({ code: 'INTERNAL_SERVER_ERROR', message: 'Internal error' }, { status: 500 });
   }
 }

@@ -69,6 +69,13 @@ const steps: readonly Step[] = [
         primary key (method, key)
       );`,
   },
+  {
+    name: '004_parked_told_at',
+    sql: `
+      alter table inbox_parked add column told_at timestamptz;
+      update inbox_parked set told_at = parked_at;
+      alter table inbox_parked alter column told_at set not null;`,
+  },
 ];
 
 /** Brings the runtime's tables of one schema up to date; creates the schema where it is missing. */
@@ -83,8 +90,13 @@ export async function migrateRuntimeTables(client: Client, schema: string, ledge
   for (const step of [...steps, ...(ledger ? ledgerSteps : [])]) {
     if (done.has(step.name)) continue;
     await client.query('begin');
-    await client.query(step.sql);
-    await client.query('insert into runtime_migrations (name) values ($1)', [step.name]);
-    await client.query('commit');
+    try {
+      await client.query(step.sql);
+      await client.query('insert into runtime_migrations (name) values ($1)', [step.name]);
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback');
+      throw error;
+    }
   }
 }

@@ -4,21 +4,28 @@ import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 const bad = (what: string): GraphQLError =>
   new GraphQLError(what, { extensions: { code: 'BAD_USER_INPUT' } });
 
+const written = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
+
 function parseInstant(value: unknown): Date {
-  const date =
-    typeof value === 'string' &&
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(value)
-      ? new Date(value)
-      : undefined;
-  if (!date || Number.isNaN(date.getTime()))
+  const [, year, month, day] = (typeof value === 'string' && written.exec(value)) || [];
+  // `Date` would take the 30th of February for the 2nd of March; PostgreSQL knows no year 0.
+  const exists =
+    Number(day) <= new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate();
+  const date = new Date(exists ? String(value) : Number.NaN);
+  if (!(date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999))
     throw bad('A DateTime is ISO 8601 with a zone, for example 2026-11-22T21:00:00.000Z');
   return date;
 }
 
+const largest = 2n ** 63n - 1n;
+
+/** What clients send must fit PostgreSQL's `bigint`; what we send may be of any size. */
 function parseBigInt(value: unknown): bigint {
-  if (typeof value === 'string' && /^-?\d{1,30}$/.test(value)) return BigInt(value);
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
-  throw bad('A BigInt is a string of decimal digits');
+  const digits = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+  const number = typeof digits === 'string' && /^-?\d{1,19}$/.test(digits) ? BigInt(digits) : undefined;
+  if (number === undefined || number > largest || number < -largest)
+    throw bad('A BigInt is a string of decimal digits, at most 9223372036854775807 either way');
+  return number;
 }
 
 export const scalars = {

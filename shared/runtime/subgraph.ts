@@ -93,7 +93,7 @@ export const folderOf = (definition: SubgraphDefinition<never>): string =>
 export function openDatabase(
   definition: SubgraphDefinition<never>,
   url: string,
-  { wakeups, onQuery }: Partial<Pick<Process, 'wakeups' | 'onQuery'>> = {},
+  { wakeups, onQuery, logger }: Partial<Pick<Process, 'wakeups' | 'onQuery' | 'logger'>> = {},
 ): Promise<Database> {
   return Database.open({
     url,
@@ -102,6 +102,7 @@ export function openDatabase(
     migrations: join(folderOf(definition), 'migrations'),
     onQuery,
     onTold: (publisher) => wakeups?.wake(`outbox:${publisher}`),
+    onLostHint: (err) => logger?.error({ err, subgraph: definition.name }, 'a hint after a commit failed'),
   });
 }
 
@@ -112,36 +113,30 @@ export async function openSubgraph(
   const { env, databaseUrl, clock, contracts, durable, wakeups } = process;
   const logger = process.logger.child({ subgraph: definition.name });
   const config = definition.config(env);
-  const db = await openDatabase(definition, databaseUrl, process);
-  try {
-    const parts = await definition.build({ ...process, config, db, logger });
-    const schema = executableSchema(await readSdl(folderOf(definition)), parts.resolvers, logger);
-    durable.register(definition.name, { sagas: parts.sagas, jobs: parts.jobs });
-    if (parts.contract) contracts.implement(parts.contract.contract, parts.contract.answers as never, db);
-    const inbox = new Inbox({ db, handlers: parts.handlers ?? [], clock, logger });
-    return {
+  await using opening = new AsyncDisposableStack();
+  const db = opening.use(await openDatabase(definition, databaseUrl, process));
+  const parts = await definition.build({ ...process, config, db, logger });
+  opening.defer(async () => parts[Symbol.asyncDispose]?.());
+  const schema = executableSchema(await readSdl(folderOf(definition)), parts.resolvers, logger);
+  durable.register(definition.name, { sagas: parts.sagas, jobs: parts.jobs });
+  if (parts.contract) contracts.implement(parts.contract.contract, parts.contract.answers as never, db);
+  const inbox = opening.use(new Inbox({ db, handlers: parts.handlers ?? [], clock, logger }));
+  const opened = opening.move();
+  return {
+    name: definition.name,
+    db,
+    inbox,
+    local: {
       name: definition.name,
-      db,
-      inbox,
-      local: {
-        name: definition.name,
-        schema,
-        createContext: createGraphContext,
-        ready: () => db.read((em) => em.execute('select 1')).then(() => {}),
-        fetchRoute: (request, facts) => answerRoutes(parts.routes ?? [], request, facts, logger),
-      },
-      async start() {
-        await parts.start?.();
-        inbox.start(wakeups);
-      },
-      async [Symbol.asyncDispose]() {
-        await inbox[Symbol.asyncDispose]();
-        await parts[Symbol.asyncDispose]?.();
-        await db[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await db[Symbol.asyncDispose]();
-    throw error;
-  }
+      schema,
+      createContext: createGraphContext,
+      ready: () => db.read((em) => em.execute('select 1')).then(() => {}),
+      fetchRoute: (request, facts) => answerRoutes(parts.routes ?? [], request, facts, logger),
+    },
+    async start() {
+      await parts.start?.();
+      inbox.start(wakeups);
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }

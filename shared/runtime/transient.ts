@@ -2,7 +2,9 @@
  * Tells trouble of the infrastructure from everything else. Transient trouble is retried, never compensated:
  * a saga that undoes a booking because the database restarted harms its users.
  */
-const sqlStates = /^(08|57P|53|40001|40P01|55P03|57014|25006)/;
+import { Refusal } from '../kernel/errors.ts';
+
+const sqlStates = /^(08|57P|53|40001|40P01|55P03|57014|25006|25P03|25P04)/;
 const systemCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -11,6 +13,7 @@ const systemCodes = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'EHOSTUNREACH',
+  'ENETUNREACH',
   'ECONNABORTED',
   'UND_ERR_SOCKET',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -18,7 +21,7 @@ const systemCodes = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 const messages =
-  /connection terminated|terminated unexpectedly|not queryable|timeout exceeded when trying to connect|Query read timeout|Connection ended|fetch failed|socket hang up|Client has encountered a connection error/i;
+  /connection terminated|terminated unexpectedly|not queryable|timeout exceeded when trying to connect|Query read timeout|Connection ended|fetch failed|socket hang up|Client has encountered a connection error|connection has been discarded/i;
 
 /** Base of our own errors for a peer that did not answer; always transient. */
 export class PeerUnreachable extends Error {
@@ -28,11 +31,17 @@ export class PeerUnreachable extends Error {
   }
 }
 
+const deepestCause = 8;
+
+/** Whether an error, or one that caused it, says that the same attempt may succeed later. A refusal never does. */
 export function isTransient(error: unknown): boolean {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    const code = String((each as { code?: unknown }).code ?? '');
+  let each = error as Partial<Error & { code: unknown }> | null | undefined;
+  for (let depth = 0; each && typeof each === 'object' && depth < deepestCause; depth += 1) {
+    if (each instanceof Refusal) return false;
     if (each instanceof PeerUnreachable || each.name === 'TimeoutError') return true;
-    if (sqlStates.test(code) || systemCodes.has(code) || messages.test(each.message)) return true;
+    const code = String(each.code ?? '');
+    if (sqlStates.test(code) || systemCodes.has(code) || messages.test(String(each.message))) return true;
+    each = each.cause as typeof each;
   }
   return false;
 }

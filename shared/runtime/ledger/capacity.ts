@@ -33,16 +33,21 @@ export class Capacity {
   }
 
   /**
-   * Sets what a leg offers in total. `key` names this change for good.
-   * Refuses `CAPACITY_PROMISED` {legId, promisedGrams} below what is held or sold.
+   * Sets what a leg offers in total. `key` names this change for good: a second time it changes nothing,
+   * whatever has been offered since. Refuses `CAPACITY_PROMISED` {legId, promisedGrams} below what is held or
+   * sold.
    */
   async offer(key: string, legId: string, grams: number): Promise<void> {
-    await this.#db.transaction(async () => {
+    await this.#db.transaction(async (tx) => {
       await this.#ledger.openAccounts([
         { code: account(legId, 'issued'), unit: 'g', normal: 'debit' },
         { code: account(legId, 'free'), unit: 'g', normal: 'credit', floor: 0n },
         { code: account(legId, 'sold'), unit: 'g', normal: 'credit', floor: 0n },
       ]);
+      // The change is the difference to what is offered, which two at once must not both read.
+      await tx.sql('select from ledger_accounts where code = ? for no key update', [account(legId, 'free')]);
+      const known = await tx.sql('select from ledger_journals where key = ?', [`offer:${key}`]);
+      if (known.length > 0) return;
       const { posted } = await this.#ledger.balance(account(legId, 'issued'));
       const change = BigInt(grams) - posted;
       if (change === 0n) return;
@@ -69,7 +74,10 @@ export class Capacity {
     });
   }
 
-  /** Holds weight on all legs or on none. Refuses `CAPACITY_GONE` {legId, freeGrams}. */
+  /**
+   * Holds weight on all legs or on none. Refuses `CAPACITY_GONE` {legId, freeGrams}, also for a leg that never
+   * offered any.
+   */
   async hold({ holdId, shipmentId, items, expiresAt }: CapacityHold): Promise<void> {
     const perLeg = new Map<string, bigint>();
     for (const { legId, grams } of items) perLeg.set(legId, (perLeg.get(legId) ?? 0n) + BigInt(grams));
@@ -85,7 +93,7 @@ export class Capacity {
         ]),
       })
       .catch((error) => {
-        const floor = floorOf(error);
+        const floor = floorOf(error) ?? neverOpened(error);
         if (!floor) throw error;
         throw new Conflict('CAPACITY_GONE', 'Somebody else was quicker: not enough is free', {
           legId: legOf(floor.account),
@@ -113,18 +121,17 @@ export class Capacity {
   /** Gives back what is held or was sold; nothing to give back is no fault. */
   async release(holdId: string, reason = 'release capacity'): Promise<void> {
     await this.#db.transaction(async (tx) => {
-      const [journal] = await tx.sql<{ id: string }>('select id from ledger_journals where key = ?', [
-        `hold:${holdId}`,
-      ]);
+      const journal = await this.#lock(tx, holdId);
       if (!journal) return;
-      await tx.sql('select 1 from ledger_holds where journal_id = ? for update', [journal.id]);
-      const { state } = await this.#ledger.holdStatus(journal.id);
-      if (state === 'OPEN') await this.#ledger.voidHold(`release:${holdId}`, journal.id, { reason });
+      const { state } = await this.#ledger.holdStatus(journal);
+      if (state === 'OPEN') await this.#ledger.voidHold(`release:${holdId}`, journal, { reason });
       if (state !== 'POSTED') return;
+      const returned = await tx.sql('select from ledger_journals where key = ?', [`return:${holdId}`]);
+      if (returned.length > 0) return;
       const sold = await tx.sql<{ code: string; amount: string }>(
         `select a.code, e.amount::text from ledger_entries e join ledger_accounts a on a.id = e.account_id
           where e.journal_id = ? and a.code like 'leg:%:free' order by a.code`,
-        [journal.id],
+        [journal],
       );
       await this.#ledger.post({
         key: `return:${holdId}`,
@@ -138,7 +145,10 @@ export class Capacity {
     });
   }
 
-  /** Releases what has run out by `now`, each hold in a transaction of its own, and says so for each. */
+  /**
+   * Releases what has run out by `now`, each hold in a transaction of its own, and says so for each. One that
+   * fails does not keep the others; the first failure is thrown in the end.
+   */
   async expire(now: Date, onExpired: (holdId: string) => Promise<void>): Promise<void> {
     const due = await this.#db.read((em) =>
       em.execute<{ key: string }[]>(
@@ -146,19 +156,25 @@ export class Capacity {
         [now],
       ),
     );
+    const failures: unknown[] = [];
     for (const { key } of due) {
       const holdId = key.slice('hold:'.length);
-      await this.#db.transaction(async (tx) => {
-        const still = await tx.sql(
-          `select 1 from ledger_holds h join ledger_journals j on j.id = h.journal_id
-            where j.key = ? and h.expires_at <= ? for update of h`,
-          [key, now],
-        );
-        if (still.length === 0) return;
-        await this.release(holdId, 'hold ran out');
-        await onExpired(holdId);
-      });
+      await this.#expireOne(holdId, now, onExpired).catch((error) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #expireOne(holdId: string, now: Date, onExpired: (holdId: string) => Promise<void>): Promise<void> {
+    return this.#db.transaction(async (tx) => {
+      const journal = await this.#lock(tx, holdId);
+      const still = await tx.sql('select from ledger_holds where journal_id = ? and expires_at <= ?', [
+        journal,
+        now,
+      ]);
+      if (still.length === 0) return;
+      await this.release(holdId, 'hold ran out');
+      await onExpired(holdId);
+    });
   }
 
   /** The legs that a hold covers, held or not any more; empty for an unknown one. */
@@ -187,6 +203,16 @@ export class Capacity {
     return new Map(legIds.map((legId) => [legId, byLeg.get(legId) ?? 0]));
   }
 
+  /** The hold's journal, after whoever else resolves the hold, or gives back its sale, has done so. */
+  async #lock(tx: Transaction, holdId: string): Promise<string | undefined> {
+    const [journal] = await tx.sql<{ id: string }>(
+      'select id from ledger_journals where key = ? for no key update',
+      [`hold:${holdId}`],
+    );
+    if (journal) await tx.sql('select from ledger_holds where journal_id = ? for update', [journal.id]);
+    return journal?.id;
+  }
+
   async #journal(tx: Transaction, holdId: string): Promise<string> {
     const [journal] = await tx.sql<{ id: string }>('select id from ledger_journals where key = ?', [
       `hold:${holdId}`,
@@ -200,6 +226,12 @@ function floorOf(error: unknown): { account: string; available: bigint } | undef
   if (!(error instanceof Refusal) || error.code !== 'LEDGER_FLOOR') return undefined;
   const { account: code, available } = error.details as { account: string; available: string };
   return { account: code, available: BigInt(available) };
+}
+
+function neverOpened(error: unknown): { account: string; available: bigint } | undefined {
+  if (!(error instanceof Refusal) || error.code !== 'LEDGER_ACCOUNT_UNKNOWN') return undefined;
+  const [code] = error.details.accounts as [string];
+  return { account: code, available: 0n };
 }
 
 /** Words the ledger's refusal in the trade's language. */

@@ -36,6 +36,7 @@ import { closed, closeServer, listen } from '#shared/runtime/server/http-server.
 import type { LocalSubgraph } from '#shared/runtime/server/local-subgraph.ts';
 import { isMutation, type SubgraphCall, SubgraphExecutor } from '#shared/runtime/server/subgraph-executor.ts';
 import { passedHeaders, readBody, sendWebResponse, toWebRequest } from '#shared/runtime/server/web-bridge.ts';
+import { isTransient } from '#shared/runtime/transient.ts';
 
 /** Answers a contract's method; the answer is sent as JSON, a refusal as `{ refusal }` with its status. */
 export type ContractHandler = (method: string, body: unknown, viewer: Viewer) => Promise<unknown>;
@@ -150,6 +151,8 @@ export async function serveSubgraph(options: SubgraphServerOptions): Promise<Ser
         if (error instanceof Refusal)
           return json(response, statuses[error.kind], { refusal: error.toRecord() });
         logger.error({ err: error, path: request.url }, 'request failed');
+        // The status tells a peer whether the same request may succeed later.
+        if (isTransient(error)) return json(response, 503, { error: 'UNAVAILABLE' });
         json(response, 500, { error: 'INTERNAL_SERVER_ERROR' });
       });
     },
