@@ -64,6 +64,14 @@ async function persist<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Fails in time, and says with what. */
+async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
+  const late = sleep(milliseconds, undefined, { ref: false }).then(() => {
+    throw new Error(`${what} took more than ${milliseconds} ms`);
+  });
+  return Promise.race([work, late]);
+}
+
 async function planned(
   { sender, traveller, from, to }: Scene,
   day: number,
@@ -176,10 +184,10 @@ test('a booking whose saga dies at any point is confirmed and charged exactly on
         expect(how).toBe('SIGKILL');
         platform = await serve(installation);
       });
-      await drive(scene, itineraryId, terms);
-      await dying;
+      await within(60_000, `${weakPoint}: driving the booking`, drive(scene, itineraryId, terms));
+      await within(30_000, `${weakPoint}: dying and coming back`, dying);
       platform.kill('SIGTERM');
-      await platform.gone;
+      await within(30_000, `${weakPoint}: stopping`, platform.gone);
     }
     platform = await serve(installation);
     const { ledgerProof } = await scene!.sender.client.run(LedgerProofDocument, {});

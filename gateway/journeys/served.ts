@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '#shared/runtime/config.ts';
 import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
 import { inheritedEnvironment } from './journeys.config.ts';
@@ -67,7 +68,7 @@ export async function serve(
     }
     throw new Error(`the platform ended before it was ready: ${await gone}\n${printed.join('\n')}`);
   })();
-  const url = await ready;
+  const url = await Promise.race([ready, overdue(child, printed)]);
   child.stdout.resume();
   return {
     url,
@@ -75,6 +76,13 @@ export async function serve(
     kill: (signal) => child.kill(signal),
     [Symbol.asyncDispose]: () => end(child, gone),
   };
+}
+
+/** Rejects, with what was printed, where a platform is not ready within a minute. */
+async function overdue(child: ChildProcess, printed: readonly string[]): Promise<never> {
+  await sleep(60_000, undefined, { ref: false });
+  child.kill('SIGKILL');
+  throw new Error(`the platform was not ready within a minute\n${printed.join('\n')}`);
 }
 
 async function end(child: ChildProcess, gone: Promise<string>): Promise<void> {

@@ -55,6 +55,12 @@ export interface StoryLane extends Lane {
 }
 
 const grams = 2_000;
+
+/** Equal as JSON: what came over the wire is nothing else. */
+function same(actual: unknown, expected: unknown, message?: string): void {
+  assert.equal(JSON.stringify(actual), JSON.stringify(expected), message);
+}
+
 const cents = ({ amountMinor, currency }: { amountMinor: string; currency: string }): string =>
   `${(Number(amountMinor) / 100).toFixed(2)} ${currency}`;
 
@@ -157,7 +163,7 @@ export async function findChain(cast: Cast, lane: Lane, say: Say) {
   const chain = [first.id, second.id, courier.id].join();
   const option = searchRoutes.find(({ legs }) => legs.map(({ carrier }) => carrier.id).join() === chain);
   assert.ok(option, `no option with the story's carriers among ${searchRoutes.length}`);
-  assert.deepEqual(
+  same(
     option.legs.map(({ price }) => price.amountMinor),
     ['4000', '3000', '1000'],
   );
@@ -184,7 +190,7 @@ export async function requestChain(
     input: { itineraryId: itinerary.id },
   });
   assert.equal(quote.total.amountMinor, '8960');
-  assert.deepEqual(
+  same(
     quote.lines.map(({ feeShare }) => feeShare.amountMinor),
     ['480', '360', '120'],
   );
@@ -192,7 +198,7 @@ export async function requestChain(
   const tampered = await client.refused(RequestBookingDocument, {
     input: { ...terms, quoteSignature: `${quote.signature}x` },
   });
-  assert.deepEqual(tampered.codes, ['QUOTE_TAMPERED']);
+  same(tampered.codes, ['QUOTE_TAMPERED']);
   const { requestBooking } = await client.run(RequestBookingDocument, {
     input: { ...terms, quoteSignature: quote.signature },
   });
@@ -336,12 +342,12 @@ export async function tellStory(url: string, say: Say) {
     first: 100,
   });
   const log = history.trackingHistory.edges.map(({ node }) => node.cursor);
-  assert.deepEqual(
+  same(
     senderWatch.seen.map(({ cursor }) => cursor),
     log,
     'the sender saw the whole log in order',
   );
-  assert.deepEqual(
+  same(
     recipientWatch.seen.map(({ cursor }) => cursor),
     log,
     'the recipient, cut off in between, missed nothing',
@@ -381,7 +387,7 @@ export async function tellStory(url: string, say: Say) {
       (data) => data.myPayouts.edges.some(({ node }) => node.state === 'PAID'),
       30_000,
     );
-    assert.deepEqual(
+    same(
       myPayouts.edges.map(({ node }) => node.amount.amountMinor),
       [amount],
     );
