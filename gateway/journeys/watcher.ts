@@ -17,6 +17,7 @@ export class Watcher implements AsyncDisposable {
   readonly #onEvent: (event: SeenEvent) => void;
   #socket: SocketClient | undefined;
   #ring = (): void => {};
+  #patience = 50;
 
   constructor(client: Client, shipmentId: string, onEvent: (event: SeenEvent) => void = () => {}) {
     this.#client = client;
@@ -41,12 +42,31 @@ export class Watcher implements AsyncDisposable {
           this.#ring();
         },
         error: (error) => {
-          if (socket === this.#socket) this.faults.push(error);
+          if (socket !== this.#socket) return;
+          if (this.#isTooEarly(error)) {
+            setTimeout(() => this.#again(socket), 200);
+            return;
+          }
+          this.faults.push(error);
           this.#ring();
         },
         complete: () => {},
       },
     );
+  }
+
+  /** Custody hears of a shipment a moment after it was submitted; who watches at once asks again for a while. */
+  #isTooEarly(error: unknown): boolean {
+    this.#patience -= 1;
+    return (
+      this.seen.length === 0 && this.#patience > 0 && JSON.stringify(error).includes('SHIPMENT_NOT_FOUND')
+    );
+  }
+
+  #again(socket: SocketClient): void {
+    if (socket !== this.#socket) return;
+    void socket.dispose();
+    this.watch();
   }
 
   /** Goes away without a word. */

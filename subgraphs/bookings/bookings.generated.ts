@@ -355,6 +355,14 @@ export type TripLeg = {
   bookings?: Maybe<Array<Booking>>;
 };
 
+export type Trip = {
+  __typename?: 'Trip';
+  /** Id of the trip. */
+  id: Scalars['ID']['output'];
+  /** Bookings of all its legs; for its traveller alone, null for others. */
+  bookings?: Maybe<Array<Booking>>;
+};
+
 export type User = {
   __typename?: 'User';
   /** Id of the user. */
@@ -525,6 +533,7 @@ export type FederationTypes = {
   ItineraryLeg: ItineraryLeg;
   Shipment: Shipment;
   TripLeg: TripLeg;
+  Trip: Trip;
 };
 
 /** Mapping of federation reference types */
@@ -544,6 +553,9 @@ export type FederationReferenceTypes = {
   TripLeg:
     ( { __typename: 'TripLeg' }
     & GraphQLRecursivePick<FederationTypes['TripLeg'], {"id":true}> );
+  Trip:
+    ( { __typename: 'Trip' }
+    & GraphQLRecursivePick<FederationTypes['Trip'], {"id":true}> );
 };
 
 
@@ -577,6 +589,7 @@ export type ResolversTypes = {
   ItineraryLeg: ResolverTypeWrapper<ItineraryLegView>;
   Shipment: ResolverTypeWrapper<Stub<Omit<Shipment, 'itinerary'> & { itinerary?: Maybe<ResolversTypes['Itinerary']> }>>;
   TripLeg: ResolverTypeWrapper<Stub<Omit<TripLeg, 'bookings'> & { bookings?: Maybe<Array<ResolversTypes['Booking']>> }>>;
+  Trip: ResolverTypeWrapper<Stub<Omit<Trip, 'bookings'> & { bookings?: Maybe<Array<ResolversTypes['Booking']>> }>>;
   User: ResolverTypeWrapper<Stub<User>>;
   Location: ResolverTypeWrapper<Stub<Location>>;
   CourierSegment: ResolverTypeWrapper<Stub<CourierSegment>>;
@@ -614,6 +627,7 @@ export type ResolversParentTypes = {
   ItineraryLeg: ItineraryLegView;
   Shipment: Stub<Omit<Shipment, 'itinerary'> & { itinerary?: Maybe<ResolversParentTypes['Itinerary']> } | FederationReferenceTypes['Shipment']>;
   TripLeg: Stub<Omit<TripLeg, 'bookings'> & { bookings?: Maybe<Array<ResolversParentTypes['Booking']>> } | FederationReferenceTypes['TripLeg']>;
+  Trip: Stub<Omit<Trip, 'bookings'> & { bookings?: Maybe<Array<ResolversParentTypes['Booking']>> } | FederationReferenceTypes['Trip']>;
   User: Stub<User>;
   Location: Stub<Location>;
   CourierSegment: Stub<CourierSegment>;
@@ -729,6 +743,12 @@ export type TripLegResolvers<ContextType = GraphContext, ParentType extends Reso
   bookings?: Resolver<Maybe<Array<ResolversTypes['Booking']>>, ParentType, ContextType>;
 };
 
+export type TripResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['Trip'] = ResolversParentTypes['Trip'], FederationReferenceType extends FederationReferenceTypes['Trip'] = FederationReferenceTypes['Trip']> = {
+  __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Trip']> | FederationReferenceType, FederationReferenceType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  bookings?: Resolver<Maybe<Array<ResolversTypes['Booking']>>, ParentType, ContextType>;
+};
+
 export type UserResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['User'] = ResolversParentTypes['User']> = {
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
 };
@@ -784,6 +804,7 @@ export type Resolvers<ContextType = GraphContext> = {
   ItineraryLeg?: ItineraryLegResolvers<ContextType>;
   Shipment?: ShipmentResolvers<ContextType>;
   TripLeg?: TripLegResolvers<ContextType>;
+  Trip?: TripResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
   Location?: LocationResolvers<ContextType>;
   CourierSegment?: CourierSegmentResolvers<ContextType>;

@@ -43,6 +43,10 @@ export const bookingResolvers = (
   ItineraryLeg: {
     booking: ({ id }, _, { load }) => load(bookings.byItineraryLeg, id),
   },
+  Trip: {
+    __resolveReference: ({ id }) => ({ id }),
+    bookings: ({ id }, _, { load }) => load(bookings.byTrip, id),
+  },
   TripLeg: {
     __resolveReference: ({ id }) => ({ id }),
     bookings: ({ id }, _, { load }) => load(bookings.byTripLeg, id),

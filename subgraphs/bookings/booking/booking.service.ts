@@ -116,6 +116,19 @@ export class BookingService {
     return groupedBy(legIds, rows, (row) => row.legId).map((own) => (own.length > 0 ? own : null));
   };
 
+  /** Bookings of all legs of a trip, for its traveller alone. */
+  readonly byTrip: Batch<string, BookingView[]> = async (viewer, tripIds) => {
+    if (viewer.kind !== 'user') return tripIds.map(() => null);
+    const legs = await this.#itineraries.legsOfTrips(viewer.userId, tripIds);
+    const tripOf = new Map(legs.map(({ id, tripId }) => [id, tripId]));
+    const rows = await this.#db.read((em) =>
+      em.find(LegBookingEntity, { itineraryLegId: { $in: [...tripOf.keys()] } }, { orderBy: { id: 'asc' } }),
+    );
+    return groupedBy(tripIds, rows, (row) => tripOf.get(row.itineraryLegId)!).map((own) =>
+      own.length > 0 ? own : null,
+    );
+  };
+
   readonly assignmentByBooking: Batch<string, LegAssignmentView> = async (_viewer, ids) => {
     const rows = await this.#db.read((em) => em.find(LegAssignmentEntity, { bookingId: { $in: [...ids] } }));
     return inOrder(ids, rows, (row) => row.bookingId);

@@ -237,6 +237,13 @@ export class ItineraryService {
     });
   };
 
+  /** Legs of itineraries that a traveller carries on the given trips. */
+  legsOfTrips(carrierId: string, tripIds: readonly string[]): Promise<ItineraryLegRow[]> {
+    return this.#db.read((em) =>
+      em.find(ItineraryLegEntity, { tripId: { $in: tripIds.filter(isId) }, carrierId }),
+    );
+  }
+
   readonly legsByIds: Batch<string, ItineraryLegView> = async (viewer, ids) => {
     const seen = await this.#legsSeen(viewer, ids);
     return inOrder(

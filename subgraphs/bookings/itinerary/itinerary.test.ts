@@ -263,7 +263,7 @@ describe('fifty are fetched with as many queries as one', () => {
         [asked.itineraryId],
       );
       await tx.sql(
-        `insert into itinerary_legs select (jsonb_populate_record(l, jsonb_build_object('id', gen_random_uuid(), 'itinerary_id', copies.itinerary_id, 'leg_id', gen_random_uuid()))).*
+        `insert into itinerary_legs select (jsonb_populate_record(l, jsonb_build_object('id', gen_random_uuid(), 'itinerary_id', copies.itinerary_id, 'leg_id', gen_random_uuid(), 'trip_id', case when l.trip_id is not null then gen_random_uuid() end))).*
            from itinerary_legs l, copies where l.itinerary_id = ?`,
         [asked.itineraryId],
       );
@@ -282,6 +282,9 @@ describe('fifty are fetched with as many queries as one', () => {
       clones.TripLeg = await ids(
         'select leg_id as id from itinerary_legs join copies using (itinerary_id) where sequence = 1',
       );
+      clones.Trip = await ids(
+        'select trip_id as id from itinerary_legs join copies using (itinerary_id) where sequence = 1',
+      );
       clones.Booking = await ids(
         `select b.id from leg_bookings b join itinerary_legs l on l.id = b.itinerary_leg_id
            join copies on copies.itinerary_id = l.itinerary_id where sequence = 1`,
@@ -295,6 +298,7 @@ describe('fifty are fetched with as many queries as one', () => {
     ['ItineraryLeg', leg],
     ['Shipment', `itinerary { id legs { ${leg} } }`],
     ['TripLeg', 'bookings { id state itinerary { id } leg { id price { amountMinor } } }'],
+    ['Trip', 'bookings { id state price { amountMinor } }'],
     ['Booking', 'id itinerary { id state } leg { id price { amountMinor } } assignment { id }'],
   ])('%s', async (__typename, fields) => {
     const fetch = async (ids: readonly string[]) => {
@@ -302,7 +306,7 @@ describe('fifty are fetched with as many queries as one', () => {
         'bookings',
         ids.map((id) => ({ __typename, id })),
         `{ ... on ${__typename} { ${fields} } }`,
-        __typename === 'TripLeg' ? ava : sara,
+        __typename.startsWith('Trip') ? ava : sara,
       );
       expect(codes).toEqual([]);
       expect(data).toHaveLength(ids.length);
