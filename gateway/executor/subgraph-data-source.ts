@@ -43,7 +43,12 @@ export class SubgraphDataSource implements GraphQLDataSource {
       return answer;
     } catch (error) {
       const code = error instanceof SubgraphFailure ? error.code : 'SUBGRAPH_UNAVAILABLE';
-      this.#logger.warn({ err: error, subgraph: this.#client.name, requestId }, 'a subgraph gave no answer');
+      // A client that left is no trouble of the subgraph's.
+      if (!signal.aborted)
+        this.#logger.warn(
+          { err: error, subgraph: this.#client.name, requestId },
+          'a subgraph gave no answer',
+        );
       const message = `Part of the answer is missing: ${this.#client.name} failed`;
       return { errors: lostPaths(query, variables).map((path) => ({ message, path, extensions: { code } })) };
     }
