@@ -39,7 +39,11 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
 const child = spawn(projectNode, ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, APOLLO_TELEMETRY_DISABLED: '1' },
+  env: {
+    ...process.env,
+    APOLLO_TELEMETRY_DISABLED: '1',
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
+  },
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)));

@@ -21,7 +21,10 @@ export interface TestRun extends AsyncDisposable {
 
 /** Everything the migrated template depends on, besides the versions in the lock file. */
 const sources = [
-  { folder: 'subgraphs', pattern: /(^|\/)(migrations|seeds?|data)\/|\/[^/]*seed[^/]*\.[a-z]+$|^migrate\.ts$/ },
+  {
+    folder: 'subgraphs',
+    pattern: /(^|\/)(migrations|seeds?|data)\/|\/[^/]*seed[^/]*\.[a-z]+$|^migrate\.ts$/,
+  },
   { folder: 'shared/runtime', pattern: /(?<!\.test)\.ts$/ },
 ];
 
