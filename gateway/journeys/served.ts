@@ -68,7 +68,10 @@ export async function serve(
     }
     throw new Error(`the platform ended before it was ready: ${await gone}\n${printed.join('\n')}`);
   })();
-  const url = await Promise.race([ready, overdue(child, printed)]);
+  const inTime = new AbortController();
+  const url = await Promise.race([ready, overdue(child, printed, inTime.signal)]).finally(() =>
+    inTime.abort(),
+  );
   child.stdout.resume();
   return {
     url,
@@ -78,9 +81,9 @@ export async function serve(
   };
 }
 
-/** Rejects, with what was printed, where a platform is not ready within a minute. */
-async function overdue(child: ChildProcess, printed: readonly string[]): Promise<never> {
-  await sleep(60_000, undefined, { ref: false });
+/** Rejects, with what was printed, where a platform is not ready within a minute; ends it, unless it was in time. */
+async function overdue(child: ChildProcess, printed: readonly string[], inTime: AbortSignal): Promise<never> {
+  await sleep(60_000, undefined, { ref: false, signal: inTime });
   child.kill('SIGKILL');
   throw new Error(`the platform was not ready within a minute\n${printed.join('\n')}`);
 }
