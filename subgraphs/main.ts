@@ -3,9 +3,11 @@
  * rover.yaml: the split form. Without names it serves all of them in one process.
  */
 import { serveSubgraph } from '#shared/runtime/server/subgraph-server.ts';
+import { untilToldToStop } from '#shared/runtime/until-told-to-stop.ts';
 import { readProcessConfig } from './process.config.ts';
 import { openProcess } from './process.ts';
 
+const stopped = untilToldToStop();
 const config = readProcessConfig();
 await using platform = await openProcess({ config, names: process.argv.slice(2) });
 await using servers = new AsyncDisposableStack();
@@ -25,6 +27,4 @@ for (const { local, listed } of platform.subgraphs) {
   );
 }
 logger.info({ subgraphs: platform.subgraphs.map(({ name }) => name) }, 'serving');
-await new Promise<void>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-});
+await stopped;

@@ -1,7 +1,9 @@
 /** The platform with a weak point: dies by SIGKILL when a saga comes to `CRASH_AT` (`<step>:<phase>`). Tests only. */
+import { untilToldToStop } from '#shared/runtime/until-told-to-stop.ts';
 import { readJourneysConfig } from './journeys.config.ts';
 import { startPlatform } from './platform.ts';
 
+const stopped = untilToldToStop();
 const config = readJourneysConfig();
 await using platform = await startPlatform(
   config,
@@ -11,6 +13,4 @@ await using platform = await startPlatform(
   },
 );
 console.log(JSON.stringify({ ready: true, url: platform.url }));
-await new Promise<void>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-});
+await stopped;

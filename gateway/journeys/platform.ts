@@ -101,7 +101,8 @@ async function split(
     const child = spawn(process.execPath, [...process.execArgv, file, ...names], {
       cwd: projectRoot,
       env: env as NodeJS.ProcessEnv,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      // With a channel, so that a child notices when this process is killed.
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     opened.defer(() => stop(child));
     children.push(once(child, 'exit').then(([code, signal]) => `${name} ended with ${signal ?? code}`));

@@ -56,13 +56,13 @@ export async function serve(
   const child = spawn(process.execPath, [entry], {
     cwd: projectRoot,
     env: { ...installation.env, ...more } as NodeJS.ProcessEnv,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const printed: string[] = [];
-  child.stderr.setEncoding('utf8').on('data', (text: string) => printed.push(text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => printed.push(text));
   const gone = once(child, 'exit').then(([code, signal]) => String(signal ?? code));
   const ready = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of createInterface({ input: child.stdout! })) {
       printed.push(line);
       if (line.startsWith('{"ready":true')) return JSON.parse(line).url as string;
     }
@@ -72,7 +72,7 @@ export async function serve(
   const url = await Promise.race([ready, overdue(child, printed, inTime.signal)]).finally(() =>
     inTime.abort(),
   );
-  child.stdout.resume();
+  child.stdout!.resume();
   return {
     url,
     gone,

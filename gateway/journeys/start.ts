@@ -1,11 +1,13 @@
 /** `npm start`: the whole platform on this machine, with nothing to install by hand. */
 import { ConfigFault } from '#shared/runtime/config.ts';
 import { PostgresFailure } from '#shared/runtime/postgres/failure.ts';
+import { untilToldToStop } from '#shared/runtime/until-told-to-stop.ts';
 import { type JourneysConfig, readJourneysConfig } from './journeys.config.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import { ensureWorld, type Inhabitant } from './seed.ts';
 
 const began = performance.now();
+const stopped = untilToldToStop();
 
 try {
   await run(readJourneysConfig(process.argv.includes('--split') ? { FORM: 'split' } : {}));
@@ -21,10 +23,7 @@ async function run(config: JourneysConfig): Promise<void> {
   await using platform = await startPlatform(config, say);
   const people = config.WORLD === 'demo' ? await ensureWorld(platform.url, platform.dataDir, say) : [];
   announce(config, platform, people);
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(''));
-  });
-  const fault = await Promise.race([stopped, platform.ended]);
+  const fault = await Promise.race([stopped.then(() => ''), platform.ended]);
   if (fault) throw new Error(fault);
 }
 

@@ -38,7 +38,8 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
 
 const child = spawn(projectNode, ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], {
   cwd: root,
-  stdio: 'inherit',
+  // With a channel, so that the child notices when this process is killed.
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   env: {
     ...process.env,
     APOLLO_TELEMETRY_DISABLED: '1',
