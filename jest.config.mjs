@@ -8,5 +8,5 @@ export default {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } } }],
   },
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 90_000,
 };
