@@ -27,6 +27,13 @@ export class AnswerRefused extends Error {
 
 const timeoutMs = 30_000;
 
+/** An answer as it came: what was refused stands beside what was given all the same. */
+export interface Answer<Data> {
+  readonly status: number;
+  readonly data?: Data | null;
+  readonly errors?: ConstructorParameters<typeof AnswerRefused>[0];
+}
+
 /** What a client keeps of a sign-in: enough to stay signed in. */
 interface KeptSession {
   readonly accessToken: string;
@@ -66,25 +73,41 @@ export class Client {
     this.#token = refreshSession.accessToken;
   }
 
+  /** Runs and gives the whole answer, whatever it is. */
+  async ask<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Data>> {
+    await this.#staySignedIn();
+    return this.#post(document, variables, headers);
+  }
+
   async #send<Data, Variables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data> {
+    const { data, errors } = await this.#post(document, variables);
+    if (errors) throw new AnswerRefused(errors);
+    return data!;
+  }
+
+  async #post<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Data>> {
     const response = await fetch(this.url, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         ...(this.#token ? { authorization: `Bearer ${this.#token}` } : {}),
+        ...headers,
       },
       body: JSON.stringify({ query: print(document), variables }),
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const answer = (await response.json()) as {
-      data?: Data;
-      errors?: ConstructorParameters<typeof AnswerRefused>[0];
-    };
-    if (answer.errors) throw new AnswerRefused(answer.errors);
-    return answer.data!;
+    return { status: response.status, ...((await response.json()) as Omit<Answer<Data>, 'status'>) };
   }
 
   /** Runs until `enough` says so; throws after the time given. */

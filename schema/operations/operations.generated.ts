@@ -977,7 +977,7 @@ export type ItineraryQueryVariables = Exact<{
 }>;
 
 
-export type ItineraryQuery = { itinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, shipment: { id: string, state: ShipmentState }, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } | null };
+export type ItineraryQuery = { itinerary: { id: string, state: ItineraryState, cancelReason: string | null, answerBy: string | null, shipment: { id: string, state: ShipmentState } | null, carriersTotal: { amountMinor: string, currency: string } | null, legs: Array<{ id: string, sequence: number, carrierType: PartyType, departsAt: string, arrivesAt: string, carrier: { id: string, displayName: string }, from: { id: string, name: string }, to: { id: string, name: string }, booking: { id: string, state: BookingState } | null }> } | null };
 
 export type MyBookingRequestsQueryVariables = Exact<{
   state?: BookingState | null | undefined;

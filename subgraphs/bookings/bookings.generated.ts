@@ -275,8 +275,8 @@ export type Itinerary = {
   __typename?: 'Itinerary';
   /** Id of the itinerary. */
   id: Scalars['ID']['output'];
-  /** What travels. */
-  shipment: Shipment;
+  /** What travels; null for a carrier who is not asked yet or no more. */
+  shipment?: Maybe<Shipment>;
   /** Where the itinerary stands. */
   state: ItineraryState;
   /** Raised when legs are replaced. */
@@ -706,7 +706,7 @@ export type BookingEdgeResolvers<ContextType = GraphContext, ParentType extends 
 export type ItineraryResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['Itinerary'] = ResolversParentTypes['Itinerary'], FederationReferenceType extends FederationReferenceTypes['Itinerary'] = FederationReferenceTypes['Itinerary']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Itinerary']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  shipment?: Resolver<ResolversTypes['Shipment'], ParentType, ContextType>;
+  shipment?: Resolver<Maybe<ResolversTypes['Shipment']>, ParentType, ContextType>;
   state?: Resolver<ResolversTypes['ItineraryState'], ParentType, ContextType>;
   version?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   legs?: Resolver<Array<ResolversTypes['ItineraryLeg']>, ParentType, ContextType>;

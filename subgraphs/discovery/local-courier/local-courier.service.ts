@@ -94,7 +94,7 @@ export class LocalCourierService {
   async registerCourier(viewer: Viewer, { name }: { name: string }): Promise<CourierView> {
     const { userId } = requireUser(viewer);
     const trimmed = name.trim();
-    if (trimmed === '' || trimmed.length > MAX_NAME_LENGTH)
+    if (trimmed === '' || trimmed.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(trimmed))
       throw new Invalid('COURIER_NAME_INVALID', 'A courier needs a name', { max: MAX_NAME_LENGTH });
     return this.#db.transaction(async (tx) => {
       const made = await tx.sql<{ id: string }>(

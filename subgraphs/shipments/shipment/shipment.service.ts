@@ -87,8 +87,11 @@ export class ShipmentService {
     const { userId } = requireUser(viewer);
     const sender = contactOf(draft.senderInfo);
     const specialHandling = draft.specialHandling?.trim() || null;
-    if (specialHandling && specialHandling.length > 500)
-      throw new Invalid('SPECIAL_HANDLING_INVALID', 'Describe special handling in at most 500 characters');
+    if (specialHandling && (specialHandling.length > 500 || /[^\P{Cc}\t\r\n]|\p{Cs}/u.test(specialHandling)))
+      throw new Invalid(
+        'SPECIAL_HANDLING_INVALID',
+        'Describe special handling in at most 500 printable characters',
+      );
     const [origin, destination] = await this.#places(draft.originLocationId, draft.destinationLocationId);
     return this.#db.transaction(async (tx) => {
       const shipment = tx.em.create(ShipmentEntity, {
