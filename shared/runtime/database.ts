@@ -11,6 +11,7 @@ import type { AnyEntity, EntityClass, EntitySchema } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { z } from 'zod';
+import { Invalid } from '../kernel/errors.ts';
 import type { EventDefinition, PayloadOf } from '../kernel/event.ts';
 import { newId } from '../kernel/ids.ts';
 
@@ -82,6 +83,9 @@ class OpenTransaction implements Transaction {
 
 const maxTries = 5;
 
+/** PostgreSQL's codes for text that it cannot keep: a NUL byte (also where it cuts a statement short), a lone surrogate. */
+const unstorable = new Set(['22021', '22P05', '08P01']);
+
 export class Database {
   readonly schema: string;
   readonly orm: MikroORM;
@@ -143,6 +147,8 @@ export class Database {
         return await this.#begin(work);
       } catch (error) {
         const { code } = error as { code?: string };
+        if (code && unstorable.has(code))
+          throw new Invalid('TEXT_INVALID', 'A text holds a character that cannot be kept, such as NUL');
         if ((code !== '40001' && code !== '40P01') || attempt === maxTries) throw error;
         await sleep(Math.random() * 2 ** attempt * 5);
       }

@@ -312,3 +312,9 @@ test('fifty trips are fetched with as many statements as one', async () => {
   expect(one).toBeGreaterThan(0);
   expect(many).toBe(one);
 });
+
+test('a text that cannot be kept is refused in words', async () => {
+  const tripId = await draft();
+  const answer = await run('setTripConstraints', { ...rules(tripId), notes: 'before\u0000after' });
+  expect(answer.codes).toEqual(['TEXT_INVALID']);
+});
