@@ -57,11 +57,14 @@ export async function bookPrivately(url: string, route: Route): Promise<PrivateP
   const { client } = cast.first;
   await askedBooking(cast.first, itineraryId);
   const whenAsked = await client.until(AsCarrier, { id: itineraryId }, ({ itinerary }) =>
-    Boolean((itinerary as Json | null)?.shipment),
+    // Shipments hears a moment later who was asked.
+    Boolean((itinerary as Json | null)?.shipment?.recipient),
   );
   await acceptAll(cast, itineraryId, quietly);
   await pay(cast, itineraryId, quietly);
-  const whenConfirmed = await client.run(AsCarrier, { id: itineraryId });
+  const whenConfirmed = await client.until(AsCarrier, { id: itineraryId }, ({ itinerary }) =>
+    Boolean((itinerary as Json | null)?.shipment?.recipient?.email),
+  );
   const { createTrip } = await client.run(CreateTripDocument, {
     input: {
       originLocationId: route.from.id,
