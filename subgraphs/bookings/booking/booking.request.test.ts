@@ -142,7 +142,7 @@ test('a leg that is gone is refused with other ways for the same goods', async (
 });
 
 test.each<[string, (asked: Asked) => Partial<Asked['terms']> | Promise<Partial<Asked['terms']>>]>([
-  ['QUOTE_TAMPERED', ({ terms }) => ({ quoteSignature: `x${terms.quoteSignature.slice(1)}` })],
+  ['QUOTE_TAMPERED', ({ terms }) => ({ quoteSignature: `${terms.quoteSignature}x` })],
   ['QUOTE_TAMPERED', () => ({ quoteSignature: '' })],
   ['PRICE_CHANGED', () => ({ expectedTotal: { amountMinor: '8959', currency: 'EUR' } })],
   ['PRICE_CHANGED', () => ({ expectedTotal: { amountMinor: '8960', currency: 'USD' } })],
