@@ -24,7 +24,12 @@ const typeDefs = `
 `;
 
 /** A shelf of trips behind one batch, which remembers what it was asked. */
-function serve(resolvers: (load: Batch<string, string>) => Record<string, unknown> = () => ({})) {
+function serve(
+  resolvers: (
+    load: Batch<string, string>,
+    titles: Map<string, string>,
+  ) => Record<string, unknown> = () => ({}),
+) {
   const titles = new Map([
     ['a', 'Alps'],
     ['b', 'Berlin'],
@@ -63,7 +68,7 @@ function serve(resolvers: (load: Batch<string, string>) => Record<string, unknow
         return { id };
       },
     },
-    ...resolvers(load),
+    ...resolvers(load, titles),
   };
   const schema = executableSchema(typeDefs, all, logger);
   const executor = new SubgraphExecutor(
@@ -119,6 +124,20 @@ test('each of several mutations shows the state that it left', async () => {
     'mutation { first: rename(id: "a", title: "1") { title } second: rename(id: "a", title: "2") { title } }',
   );
   expect(data).toEqual({ first: { title: '1' }, second: { title: '2' } });
+});
+
+test('a mutation that looked before it changed shows what it left', async () => {
+  const { run } = serve((load, titles) => ({
+    Mutation: {
+      rename: async (_: unknown, { id, title }: { id: string; title: string }, context: GraphContext) => {
+        const former = await context.load(load, id);
+        titles.set(id, `${former} ${title}`);
+        return { id };
+      },
+    },
+  }));
+  const { data } = await run('mutation { rename(id: "a", title: "1") { title } }');
+  expect(data).toEqual({ rename: { title: 'Alps 1' } });
 });
 
 test('each event of a subscription shows the state of its time', async () => {

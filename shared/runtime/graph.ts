@@ -20,7 +20,7 @@ export interface GraphContext {
    * Bind batches once (a field of the service, not a lambda in the resolver), since the loader is kept by identity.
    */
   load<Key, Value>(batch: Batch<Key, Value>, key: Key): Promise<Value | null>;
-  /** Loads everything anew from here on: the guard calls it around each mutation and before each event. */
+  /** Loads everything anew from here on: the guard calls it after each mutation and before each event. */
   forget(): void;
 }
 
@@ -131,7 +131,6 @@ function guard(resolve: Resolver, path: string, logger: Logger): Resolver {
       if (changes) context?.forget();
       return isEventSource(value) ? (eachAnew(value, context, fail) as T) : value;
     };
-    if (changes) context?.forget();
     try {
       const value = resolve(...args);
       return isPromise(value) ? value.then(done).catch(fail) : done(value);

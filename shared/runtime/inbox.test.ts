@@ -118,12 +118,15 @@ test('a fact that is committed later than one after it is not lost', async () =>
     written.resolve();
     await slow.promise;
   });
-  await written.promise;
-  await tell('quick', 3);
-  expect(await inbox.drain()).toBe(0);
-  expect(await heard()).toEqual(['a1']);
-  slow.resolve();
-  await first;
+  try {
+    await written.promise;
+    await tell('quick', 3);
+    expect(await inbox.drain()).toBe(0);
+    expect(await heard()).toEqual(['a1']);
+  } finally {
+    slow.resolve();
+    await first;
+  }
   await settle();
   expect(await heard()).toEqual(['a1', 'slow2', 'quick3']);
 });
@@ -451,6 +454,7 @@ test('facts that an older transaction holds back are heard soon after it has end
     // The poll alone would take a second for each.
     expect(performance.now() - startedAt).toBeLessThan(4_000);
   } finally {
+    await older.query('rollback');
     await inbox[Symbol.asyncDispose]();
   }
 });

@@ -106,6 +106,7 @@ test('after its connection was lost everybody is woken once, and wake-ups arrive
   ends.sender.wake('a');
   await until(() => one.count === 2, 'the wake-up');
   expect(other.count).toBe(1);
+  expect((await bench.sql.query(`select from pg_stat_activity where ${ours}`)).rowCount).toBe(2);
 });
 
 test('a wake-up of the time without a connection is sent when it is back', async () => {
