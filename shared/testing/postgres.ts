@@ -22,7 +22,8 @@ export async function testDatabase(): Promise<TestDatabase> {
     name,
     url: databaseOn(serverUrl, name),
     superuserUrl: databaseOn(superuserUrl, name),
-    [Symbol.asyncDispose]: () => onServer(serverUrl, `drop database if exists ${name} with (force)`),
+    // As superuser: autovacuum may be at work in it, and only a superuser may end that.
+    [Symbol.asyncDispose]: () => onServer(superuserUrl, `drop database if exists ${name} with (force)`),
   };
 }
 
