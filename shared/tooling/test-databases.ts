@@ -132,6 +132,9 @@ async function dropAbandoned(session: pg.Client, kept: readonly string[]): Promi
     try {
       if (template) await session.query(`alter database ${name} with is_template false`);
       await session.query(`drop database if exists ${name} with (force)`);
+    } catch (error) {
+      // Autovacuum of the superuser is at work in it: the next run drops it.
+      if ((error as { code?: string }).code !== '42501') throw error;
     } finally {
       await session.query('select pg_advisory_unlock($1)', [keyOf(owner)]);
     }
