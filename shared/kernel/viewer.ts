@@ -15,6 +15,14 @@ export interface LinkViewer {
   readonly recipientId: string;
 }
 
+/** A partner's program that showed its API key: nobody's user, and sees what is public or its own. */
+export interface PartnerViewer {
+  readonly kind: 'partner';
+  readonly partnerId: string;
+  readonly keyId: string;
+  readonly scopes: readonly string[];
+}
+
 /** The platform itself: sagas, jobs, event handlers. Never reachable from outside. */
 export interface ServiceViewer {
   readonly kind: 'service';
@@ -25,7 +33,7 @@ export interface AnonymousViewer {
   readonly kind: 'anonymous';
 }
 
-export type Viewer = UserViewer | LinkViewer | ServiceViewer | AnonymousViewer;
+export type Viewer = UserViewer | LinkViewer | PartnerViewer | ServiceViewer | AnonymousViewer;
 
 export const anonymous: AnonymousViewer = { kind: 'anonymous' };
 

@@ -31,6 +31,7 @@ describe('a signed viewer', () => {
   test.each<Viewer>([
     viewer,
     { kind: 'link', shipmentId: 'shp', recipientId: 'rcp' },
+    { kind: 'partner', partnerId: 'p1', keyId: 'k1', scopes: ['shipments:read'] },
     { kind: 'service', name: 'bookings' },
     { kind: 'anonymous' },
   ])('arrives as it was sent: $kind', async (sent) => {

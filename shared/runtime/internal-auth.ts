@@ -55,6 +55,12 @@ const viewerClaim = z.discriminatedUnion('kind', [
     roles: z.array(z.string()),
   }),
   z.object({ kind: z.literal('link'), shipmentId: z.string(), recipientId: z.string() }),
+  z.object({
+    kind: z.literal('partner'),
+    partnerId: z.string(),
+    keyId: z.string(),
+    scopes: z.array(z.string()),
+  }),
   z.object({ kind: z.literal('service'), name: z.string() }),
   z.object({ kind: z.literal('anonymous') }),
 ]);

@@ -195,7 +195,8 @@ export class QrCodeService {
    * Refuses what `read` and `faultOf` refuse.
    */
   async validate(viewer: Viewer, token: string): Promise<{ expiresAt: Date }> {
-    if (viewer.kind === 'anonymous') throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
+    if (viewer.kind === 'anonymous' || viewer.kind === 'partner')
+      throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
     this.read(token);
     const row = await this.byToken(token);
     if (!row) throw new Invalid('BAD_SIGNATURE', 'This is no code of ours');

@@ -84,9 +84,10 @@ export class UserService {
     return viewer.kind === 'user' ? this.#view(viewer.userId, viewer.userId) : null;
   }
 
-  /** Public profiles, and the own one whole. Refuses `SIGN_IN_REQUIRED` to whoever holds no token at all. */
+  /** Public profiles, and the own one whole. Refuses `SIGN_IN_REQUIRED` to whoever holds no token of a person's. */
   readonly loadUser: Batch<string, UserView> = async (viewer, ids) => {
-    if (viewer.kind === 'anonymous') throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
+    if (viewer.kind === 'anonymous' || viewer.kind === 'partner')
+      throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
     return this.#views(viewer.kind === 'user' ? viewer.userId : null, ids);
   };
 
