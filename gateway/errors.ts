@@ -1,9 +1,28 @@
 /** How errors leave the gateway, the same over every transport. */
-import type { GraphQLFormattedError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 
 export const UNAUTHENTICATED = 'UNAUTHENTICATED';
 export const SUBSCRIPTION_INTERRUPTED = 'SUBSCRIPTION_INTERRUPTED';
+export const GRAPHQL_VALIDATION_FAILED = 'GRAPHQL_VALIDATION_FAILED';
+export const RATE_LIMITED = 'RATE_LIMITED';
+
+/** A refusal for the client, with the status that HTTP gives it; other transports tell the rest. */
+export function refusal(code: string, message: string, status: number, details?: object): GraphQLError {
+  return new GraphQLError(message, {
+    extensions: { code, ...(details ? { details } : {}), http: { status } },
+  });
+}
+
+/** Too much within a minute. */
+export const rateLimited = (retryAfterSeconds: number): GraphQLError =>
+  new GraphQLError('Too much at once: try again later', {
+    extensions: {
+      code: RATE_LIMITED,
+      details: { retryAfterSeconds },
+      http: { status: 429, headers: new Map([['retry-after', String(retryAfterSeconds)]]) },
+    },
+  });
 
 /** The vendor's names for our own faults: never shown in production. */
 const internal = new Set<unknown>([
@@ -16,7 +35,7 @@ const internal = new Set<unknown>([
 /** Refusals of the language itself would name types and fields; in production they say only this. */
 const opaque: Record<string, string> = {
   GRAPHQL_PARSE_FAILED: 'The operation is not valid',
-  GRAPHQL_VALIDATION_FAILED: 'The operation is not valid',
+  [GRAPHQL_VALIDATION_FAILED]: 'The operation is not valid',
   OPERATION_RESOLUTION_FAILURE: 'The operation is not valid',
   [BAD_USER_INPUT]: 'A variable or an argument has a wrong value',
 };
@@ -26,10 +45,9 @@ const opaque: Record<string, string> = {
  * documents say nothing about the schema; everything else is an internal error.
  */
 export function formatClientError(error: GraphQLFormattedError, production: boolean): GraphQLFormattedError {
-  const { code, kind, details } = error.extensions ?? {};
-  if (!production) {
-    return { ...error, extensions: { ...error.extensions, code: code ?? INTERNAL_SERVER_ERROR } };
-  }
+  const { http: _, ...told } = error.extensions ?? {};
+  const { code, kind, details } = told;
+  if (!production) return { ...error, extensions: { ...told, code: code ?? INTERNAL_SERVER_ERROR } };
   const where = error.path ? { path: error.path } : {};
   if (internal.has(code))
     return { message: 'Internal error', ...where, extensions: { code: INTERNAL_SERVER_ERROR } };

@@ -3,6 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { defineConfig, duration, type Environment, flag } from '#shared/runtime/config.ts';
 import { type InternalSecrets, parseInternalSecrets } from '#shared/runtime/internal-auth.ts';
+import { policySettings } from './policy/policy.config.ts';
 
 const list = z
   .string()
@@ -84,6 +85,7 @@ export const readGatewayConfig = defineConfig({
   /** Events that one subscription may lie behind; beyond that it is interrupted and told to resume. */
   SUBSCRIPTION_BUFFER: z.coerce.number().int().positive().default(256),
   SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().positive().default(10),
+  ...policySettings,
 });
 
 export type GatewayConfig = ReturnType<typeof readGatewayConfig>;

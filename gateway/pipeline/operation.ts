@@ -1,6 +1,7 @@
 /** From the text of an operation to a validated document, for transports that Apollo Server does not serve. */
 import {
   type DocumentNode,
+  type FieldNode,
   GraphQLError,
   getOperationAST,
   getVariableValues,
@@ -13,7 +14,10 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
+import { Lru } from '#shared/runtime/lru.ts';
 import { BAD_USER_INPUT } from '#shared/runtime/server/subgraph-executor.ts';
+import { GRAPHQL_VALIDATION_FAILED } from '../errors.ts';
+import type { Caller, DocumentRequest, Policy, ValidOperation } from '../policy/policy.ts';
 import type { Graph } from '../supergraph.ts';
 import { MAX_TOKENS, selectionLimit } from './limits.ts';
 
@@ -29,45 +33,130 @@ export interface Operation {
   readonly variables: Record<string, unknown>;
 }
 
+const MAX_ERRORS = 20;
+
 const coded = (error: GraphQLError, code: string): GraphQLError =>
   new GraphQLError(error.message, { nodes: error.nodes, extensions: { code } });
 
-/** The operation, ready to be planned, or the errors for the client; the codes are those of HTTP. */
+/** An operation that its caller may run now. */
+export interface AdmittedOperation extends ValidOperation {
+  /** The document's text, as it is planned by. */
+  readonly source: string;
+  readonly denied: ReadonlySet<FieldNode>;
+  readonly cost: number;
+}
+
+const DOCUMENTS = 1_000;
+const documentsOf = new WeakMap<Graph, Lru<string, DocumentNode>>();
+
+class OperationRefused extends Error {
+  readonly errors: readonly GraphQLError[];
+  constructor(errors: readonly GraphQLError[]) {
+    super('refused');
+    this.errors = errors;
+  }
+}
+
+/**
+ * From a request to an operation that the caller may run now, or the errors for the client: the document's text,
+ * its validity, its variables, and what policy says of all of it. Texts that were found valid for a version of
+ * the supergraph are neither parsed nor validated again.
+ */
+export async function admitOperation(
+  policy: Policy,
+  graph: Graph,
+  request: DocumentRequest & Omit<OperationRequest, 'query'>,
+  caller: Caller,
+): Promise<AdmittedOperation | readonly GraphQLError[]> {
+  try {
+    const source = policy.documentOf(request, caller);
+    const document = validDocument(graph, source, policy);
+    const valid = { graph, ...operationOf(graph, document, request) };
+    const { cost } = await policy.admit(valid, caller);
+    return { ...valid, source, cost, denied: policy.deniedFields(valid, caller) };
+  } catch (error) {
+    if (error instanceof OperationRefused) return error.errors;
+    if (error instanceof GraphQLError && error.extensions.code) return [error];
+    throw error;
+  }
+}
+
+/** Throws `OperationRefused`. */
+function validDocument(graph: Graph, source: string, policy: Policy): DocumentNode {
+  const documents = documentsOf.get(graph) ?? new Lru<string, DocumentNode>(DOCUMENTS);
+  documentsOf.set(graph, documents);
+  return documents.getOrMake(source, () => {
+    const document = parsed(source, policy.maxTokens);
+    // Cheap limits before the language's own rules, some of which take long on what the limits refuse.
+    for (const rules of [policy.rulesFor(graph), specifiedRules]) {
+      const faults = validate(graph.schema, document, rules, { maxErrors: MAX_ERRORS });
+      if (faults.length > 0)
+        throw new OperationRefused(faults.map((each) => coded(each, GRAPHQL_VALIDATION_FAILED)));
+    }
+    return document;
+  });
+}
+
+/** Throws `OperationRefused` for what is no document, or a subscription that nothing behind here would survive. */
+function parsed(source: string, maxTokens: number): DocumentNode {
+  let document: DocumentNode;
+  try {
+    document = parse(source, { maxTokens });
+  } catch (error) {
+    throw new OperationRefused([coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')]);
+  }
+  if (hasConditionalSubscription(document)) {
+    throw new OperationRefused([
+      new GraphQLError("A subscription's root field cannot carry @include or @skip", {
+        extensions: { code: 'SUBSCRIPTION_ROOT_CONDITION' },
+      }),
+    ]);
+  }
+  return document;
+}
+
+/** Throws `OperationRefused` where there is no such operation, or a variable is wrong. */
+function operationOf(
+  graph: Graph,
+  document: DocumentNode,
+  request: Pick<OperationRequest, 'operationName' | 'variables'>,
+): Operation {
+  const operation = getOperationAST(document, request.operationName);
+  if (!operation) {
+    throw new OperationRefused([
+      new GraphQLError('No such operation in the document', {
+        extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+      }),
+    ]);
+  }
+  const variables = request.variables ?? {};
+  const { errors } = getVariableValues(graph.schema, operation.variableDefinitions ?? [], variables, {
+    maxErrors: MAX_ERRORS,
+  });
+  if (errors) throw new OperationRefused(errors.map((error) => coded(error, BAD_USER_INPUT)));
+  return { document, operation, variables };
+}
+
+/** Without a policy: the operation, ready to be planned, or the errors for the client. */
 export function prepareOperation(
   graph: Graph,
   request: OperationRequest,
   production: boolean,
 ): Operation | readonly GraphQLError[] {
-  let document: DocumentNode;
   try {
-    document = parse(request.query, { maxTokens: MAX_TOKENS });
+    const document = parsed(request.query, MAX_TOKENS);
+    const rules = [
+      ...specifiedRules,
+      selectionLimit,
+      ...(production ? [NoSchemaIntrospectionCustomRule] : []),
+    ];
+    const faults = validate(graph.schema, document, rules, { maxErrors: MAX_ERRORS });
+    if (faults.length > 0) return faults.map((error) => coded(error, GRAPHQL_VALIDATION_FAILED));
+    return operationOf(graph, document, request);
   } catch (error) {
-    return [coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')];
+    if (error instanceof OperationRefused) return error.errors;
+    throw error;
   }
-  if (hasConditionalSubscription(document)) {
-    return [
-      new GraphQLError("A subscription's root field cannot carry @include or @skip", {
-        extensions: { code: 'SUBSCRIPTION_ROOT_CONDITION' },
-      }),
-    ];
-  }
-  const rules = [...specifiedRules, selectionLimit, ...(production ? [NoSchemaIntrospectionCustomRule] : [])];
-  const faults = validate(graph.schema, document, rules, { maxErrors: 20 });
-  if (faults.length > 0) return faults.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED'));
-  const operation = getOperationAST(document, request.operationName);
-  if (!operation) {
-    return [
-      new GraphQLError('No such operation in the document', {
-        extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
-      }),
-    ];
-  }
-  const variables = request.variables ?? {};
-  const { errors } = getVariableValues(graph.schema, operation.variableDefinitions ?? [], variables, {
-    maxErrors: 20,
-  });
-  if (errors) return errors.map((error) => coded(error, BAD_USER_INPUT));
-  return { document, operation, variables };
 }
 
 /**

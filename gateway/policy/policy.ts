@@ -1,6 +1,10 @@
 /**
  * What a caller may ask: who it is, which contract of the schema it sees, which documents it may send, and how
  * much. Every transport asks the same five questions, in this order, and knows nothing of the answers' reasons.
+ *
+ * Refusals are `GraphQLError`s with a code; `extensions.http` holds the status and the headers for HTTP, and is
+ * taken out by `formatClientError` for every other transport. Introspection is `admit`'s to refuse, since it
+ * depends on the caller: no transport adds a rule against it.
  */
 import type { DocumentNode, FieldNode, OperationDefinitionNode, ValidationRule } from 'graphql';
 import type { Viewer } from '#shared/kernel/viewer.ts';
@@ -19,6 +23,19 @@ export interface Caller {
   readonly keyId: string | null;
   /** Of the peer's connection. */
   readonly address: string;
+  /** The partner's own, in place of everybody's. */
+  readonly budget?: Budget;
+}
+
+/** What may be spent in a minute; 0: any amount. */
+export interface Budget {
+  readonly costPerMinute: number;
+  readonly requestsPerMinute: number;
+}
+
+export interface Admission {
+  /** What the operation was reckoned at: for `extensions.cost.requested`, where a signed-in caller asks for it. */
+  readonly cost: number;
 }
 
 export interface Credentials {
@@ -45,14 +62,22 @@ export interface DocumentRequest {
 }
 
 export interface Policy extends AsyncDisposable {
+  /** For the parser. */
+  readonly maxTokens: number;
   /** Refuses `UNAUTHENTICATED` whatever is shown and not valid now; rejects with a coded `GraphQLError`. */
   identify(credentials: Credentials): Promise<Caller>;
-  /** The text to run. Throws a coded `GraphQLError` for a document that the caller may not send. */
+  /**
+   * The text to run; counts one request of the caller's, valid or not. Throws a coded `GraphQLError` for a
+   * document that the caller may not send, and for one request too many.
+   */
   documentOf(request: DocumentRequest, caller: Caller): string;
-  /** Limits that a document alone can break: depth, aliases, directives, selections, page sizes, cost. */
+  /** Limits that a document alone can break: depth, aliases, directives, selections. */
   rulesFor(graph: Graph): readonly ValidationRule[];
-  /** Draws the operation's cost from the caller's budget; rejects with a coded `GraphQLError`. */
-  admit(operation: ValidOperation, caller: Caller): Promise<void>;
+  /**
+   * Refuses introspection where the caller may not, pages that are too long and operations that cost too much,
+   * and draws the cost from the caller's budget. Rejects with a coded `GraphQLError`.
+   */
+  admit(operation: ValidOperation, caller: Caller): Promise<Admission>;
   /** Fields that `@authenticated`, `@requiresScopes` and `@policy` deny to the caller: null, with an error each. */
   deniedFields(operation: ValidOperation, caller: Caller): ReadonlySet<FieldNode>;
   /** Calls back within five seconds of the end of a caller's session or key; returns what stops watching. */
