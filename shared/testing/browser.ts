@@ -150,7 +150,8 @@ export class TestPage implements AsyncDisposable {
   }
 
   /** Takes the faults that fit as expected and returns them. */
-  takeFaults(expected: RegExp): string[] {
+  async takeFaults(expected: RegExp): Promise<string[]> {
+    await this.#heard();
     const taken = this.#faults.filter((fault) => expected.test(fault));
     for (const fault of taken) this.#faults.splice(this.#faults.indexOf(fault), 1);
     return taken;
@@ -239,8 +240,14 @@ export class TestPage implements AsyncDisposable {
     void session.send('Network.enable');
   }
 
+  /** Events come in order: what happened before this answer has been heard by then. */
+  async #heard(): Promise<void> {
+    await this.page.evaluate('0');
+  }
+
   /** Closes the page. Throws where it complained of something that was not taken as expected. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#heard();
     await this.#context.close();
     if (this.#faults.length > 0) throw new Error(`the page complained:\n${this.#faults.join('\n')}`);
   }
