@@ -3,15 +3,31 @@ import type { FieldNode, ValidationRule } from 'graphql';
 import type { Logger } from 'pino';
 import type { Clock } from '#shared/kernel/time.ts';
 import { anonymous } from '#shared/kernel/viewer.ts';
-import { GRAPHQL_VALIDATION_FAILED, refusal, UNAUTHENTICATED } from '../errors.ts';
+import { BAD_USER_INPUT } from '#shared/runtime/server/subgraph-executor.ts';
+import { GRAPHQL_VALIDATION_FAILED, rateLimited, refusal, UNAUTHENTICATED } from '../errors.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import { documentLimits } from '../pipeline/limits.ts';
 import type { SubgraphClient } from '../subgraph-client/subgraph-client.ts';
+import type { Graph } from '../supergraph.ts';
+import { type EvaluatePolicies, FieldAccess } from './access/denied-fields.ts';
 import { AccessTokens, type Proof } from './access-tokens.ts';
 import { ApiKeys } from './api-keys.ts';
+import { Budgets } from './budgets/budgets.ts';
+import { payerOf } from './budgets/payer.ts';
+import { BudgetsInPostgres, budgetsInMemory } from './budgets/store.ts';
+import { amountAt } from './cost/amount.ts';
+import { CostModel } from './cost/reckoning.ts';
 import { internalRoute } from './internal-route.ts';
 import { introspects } from './introspection.ts';
-import type { Admission, Caller, Credentials, DocumentRequest, Policy, ValidOperation } from './policy.ts';
+import type {
+  Admission,
+  Budget,
+  Caller,
+  Credentials,
+  DocumentRequest,
+  Policy,
+  ValidOperation,
+} from './policy.ts';
 import { Revocations } from './revocations.ts';
 import { TrustedDocuments } from './trusted-documents.ts';
 
@@ -21,13 +37,24 @@ export interface PolicyOptions {
   readonly clients: () => ReadonlyMap<string, SubgraphClient>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What `@policy` may be met by; where nothing is said, the names of a user's roles. */
+  readonly evaluatePolicies?: EvaluatePolicies;
 }
 
-export async function createPolicy(options: PolicyOptions): Promise<Policy> {
+/** Throws where the trusted documents cannot be read. */
+export function createPolicy(options: PolicyOptions): Policy {
   return new ConfiguredPolicy(options);
 }
 
-const nothing: ReadonlySet<FieldNode> = new Set();
+/** What one operation may cost where the supergraph speaks of cost and the configuration is silent. */
+const USUAL_MAX_COST = 10_000;
+
+/** What is worked out once per version of a supergraph. */
+interface GraphRules {
+  readonly costs: CostModel;
+  readonly access: FieldAccess;
+  readonly maxCost: number;
+}
 
 class ConfiguredPolicy implements Policy {
   readonly #config: GatewayConfig;
@@ -36,9 +63,13 @@ class ConfiguredPolicy implements Policy {
   readonly #keys: ApiKeys | null;
   readonly #documents: TrustedDocuments;
   readonly #rules: readonly ValidationRule[];
+  readonly #budgets: Budgets;
+  readonly #evaluatePolicies: EvaluatePolicies;
+  readonly #graphs = new WeakMap<Graph, GraphRules>();
 
-  constructor({ config, clients, clock, logger }: PolicyOptions) {
+  constructor({ config, clients, clock, logger, evaluatePolicies = rolesOf }: PolicyOptions) {
     this.#config = config;
+    this.#evaluatePolicies = evaluatePolicies;
     this.#tokens = new AccessTokens(config.ACCESS_TOKEN_PUBLIC_KEYS, clock);
     this.#documents = TrustedDocuments.read(config.TRUSTED_DOCUMENTS_PATH);
     this.#rules = [documentLimits(config)];
@@ -48,6 +79,10 @@ class ConfiguredPolicy implements Policy {
       new Revocations({ ask: internalRoute(REVOCATIONS_FROM, clients), interval, logger });
     this.#keys =
       API_KEYS_FROM && new ApiKeys({ ask: internalRoute(API_KEYS_FROM, clients), interval, clock, logger });
+    const inMemory = budgetsInMemory();
+    const { RATE_LIMIT_DATABASE_URL: url } = config;
+    const store = url ? new BudgetsInPostgres(url, logger) : inMemory;
+    this.#budgets = new Budgets({ store, inMemory, logger });
   }
 
   get maxTokens(): number {
@@ -90,7 +125,23 @@ class ConfiguredPolicy implements Policy {
   }
 
   documentOf(request: DocumentRequest, caller: Caller): string {
+    const { requestsPerMinute } = this.#budgetOf(caller);
+    if (requestsPerMinute > 0) {
+      const wait = this.#budgets.count(`requests:${payerOf(caller)}`, requestsPerMinute);
+      if (wait > 0) throw rateLimited(wait);
+    }
     return this.#documents.textOf(request, this.#maySendAnything(caller));
+  }
+
+  #budgetOf({ budget, viewer }: Caller): Budget {
+    if (budget) return budget;
+    const config = this.#config;
+    return viewer.kind === 'anonymous'
+      ? {
+          costPerMinute: config.ANONYMOUS_COST_PER_MINUTE,
+          requestsPerMinute: config.ANONYMOUS_REQUESTS_PER_MINUTE,
+        }
+      : { costPerMinute: config.COST_PER_MINUTE, requestsPerMinute: config.REQUESTS_PER_MINUTE };
   }
 
   #maySendAnything(caller: Caller): boolean {
@@ -109,13 +160,38 @@ class ConfiguredPolicy implements Policy {
   }
 
   async admit(operation: ValidOperation, caller: Caller): Promise<Admission> {
-    if (introspects(operation.document) && !this.#isTrusted(caller))
+    const { graph, document, variables } = operation;
+    if (introspects(document) && !this.#isTrusted(caller))
       throw refusal(GRAPHQL_VALIDATION_FAILED, 'Introspection is for developers and partners', 400);
-    return { cost: 0 };
+    const { costs, maxCost } = this.#rulesOf(graph);
+    const reckoning = costs.reckon(document, operation.operation);
+    if (!reckoning.pagesFit(variables)) throw refusal(BAD_USER_INPUT, 'A page cannot have this size', 400);
+    const cost = amountAt(reckoning.cost, variables);
+    if (cost > maxCost) throw refusal('OPERATION_TOO_EXPENSIVE', 'The operation asks for too much', 400);
+    const { costPerMinute } = this.#budgetOf(caller);
+    if (costPerMinute > 0) {
+      const wait = await this.#budgets.spend(`cost:${payerOf(caller)}`, costPerMinute, cost);
+      if (wait > 0) throw rateLimited(wait);
+    }
+    return { cost };
   }
 
-  deniedFields(): ReadonlySet<FieldNode> {
-    return nothing;
+  deniedFields({ graph, document, operation }: ValidOperation, caller: Caller): ReadonlySet<FieldNode> {
+    return this.#rulesOf(graph).access.denied(document, operation, caller);
+  }
+
+  #rulesOf(graph: Graph): GraphRules {
+    const known = this.#graphs.get(graph);
+    if (known) return known;
+    const costs = new CostModel(graph.supergraphSchema, this.#config);
+    const usual = costs.weights.declared ? USUAL_MAX_COST : Number.POSITIVE_INFINITY;
+    const rules: GraphRules = {
+      costs,
+      access: new FieldAccess(graph.supergraphSchema, this.#evaluatePolicies),
+      maxCost: this.#config.MAX_COST ?? usual,
+    };
+    this.#graphs.set(graph, rules);
+    return rules;
   }
 
   onRevoked({ viewer, keyId }: Caller, revoked: () => void): () => void {
@@ -126,8 +202,14 @@ class ConfiguredPolicy implements Policy {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#revocations?.[Symbol.asyncDispose](), this.#keys?.[Symbol.asyncDispose]()]);
+    await Promise.all([
+      this.#revocations?.[Symbol.asyncDispose](),
+      this.#keys?.[Symbol.asyncDispose](),
+      this.#budgets[Symbol.asyncDispose](),
+    ]);
   }
 }
+
+const rolesOf: EvaluatePolicies = ({ viewer }) => (viewer.kind === 'user' ? viewer.roles : []);
 
 const unauthenticated = (message: string) => refusal(UNAUTHENTICATED, message, 401);
