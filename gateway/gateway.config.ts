@@ -38,6 +38,18 @@ function parseKeys(text: string): JSONWebKeySet {
   return parsed.data;
 }
 
+/** `name=value,name=value`. */
+function parsePairs(text: string, name: RegExp, value: RegExp): ReadonlyMap<string, string> {
+  const pairs = text.split(',').filter((pair) => pair.trim() !== '');
+  return new Map(
+    pairs.map((pair) => {
+      const [before = '', after = ''] = pair.trim().split(/=(.*)/s);
+      if (!name.test(before) || !value.test(after)) throw new RangeError(`"${pair}" is not understood`);
+      return [before, after] as const;
+    }),
+  );
+}
+
 function parseUrls(text: string): ReadonlyMap<string, string> {
   const pairs = text.split(',').filter((pair) => pair.trim() !== '');
   return new Map(
@@ -63,14 +75,31 @@ export const readGatewayConfig = defineConfig({
   SUBGRAPH_URLS: z.string().default('').transform(read(parseUrls)),
   /** JWK set of Ed25519 public keys; empty: every viewer is anonymous. */
   ACCESS_TOKEN_PUBLIC_KEYS: z.string().default('').transform(read(parseKeys)),
-  /** `kid:secret`, one or two; needed as soon as one subgraph is in another process. */
+  /** `kid:secret`, one or two. Without any, requests to subgraphs are not signed and tell nothing of the viewer. */
   INTERNAL_SECRETS: z
     .string()
     .default('')
     .transform(read((text): InternalSecrets => (text === '' ? [] : parseInternalSecrets(text)))),
   /** Browsers' origins that may call, by HTTP and WebSocket; the gateway's own origin always may. */
   ORIGINS: list,
+  /** Refuses requests that a page elsewhere could make a browser send without asking first. */
+  CSRF_PREVENTION: flag(true),
+  /** Contracts of the API, each with the supergraph file that holds it: `partner=schema/partner.graphql`. */
+  CONTRACTS: z
+    .string()
+    .default('')
+    .transform(read((text) => parsePairs(text, /^[\w-]+$/, /^\S+$/))),
+  /** Pages of subgraphs under an address of the gateway's own: `/track=custody:/track`. */
+  PUBLIC_ROUTES: z
+    .string()
+    .default('')
+    .transform(read((text) => parsePairs(text, /^\/[\w/-]+$/, /^[\w-]+:\/\S*$/))),
   SUBGRAPH_TIMEOUT: duration('5s'),
+  /** Requests to one subgraph at once; ten times as many may wait. */
+  SUBGRAPH_CONCURRENCY: z.coerce.number().int().positive().default(200),
+  /** So many failures of a subgraph in a row, and it is left alone for `SUBGRAPH_REST`. */
+  SUBGRAPH_FAILURES: z.coerce.number().int().positive().default(20),
+  SUBGRAPH_REST: duration('2s'),
   /** Longer, since a mutation may wait for a vendor; what it began goes on when the gateway stops waiting. */
   MUTATION_TIMEOUT: duration('30s'),
   ROUTE_TIMEOUT: duration('30s'),
@@ -82,9 +111,24 @@ export const readGatewayConfig = defineConfig({
   SOCKET_PING: duration('12s'),
   /** A client that takes nothing for so long is closed and told to resume. */
   SOCKET_STALL: duration('10s'),
-  /** Events that one subscription may lie behind; beyond that it is interrupted and told to resume. */
+  /** Recent events that are kept for those who resume or lie behind, per upstream; and what a subgraph may be ahead. */
   SUBSCRIPTION_BUFFER: z.coerce.number().int().positive().default(256),
+  /** The same in characters of JSON. */
+  SUBSCRIPTION_BUFFER_SIZE: bytes(256 * 1024),
+  /** A lost subgraph may come back so long before its subscriptions are interrupted. */
+  SUBSCRIPTION_RECOVERY: duration('20s'),
+  /** Bytes that a client may leave untaken before it is sent nothing more. */
+  CLIENT_BACKLOG: bytes(128 * 1024),
   SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().positive().default(10),
+  SUBSCRIBES_PER_SECOND: z.coerce.number().int().positive().default(50),
+  /** Of any kind, pings included, on one socket; a client that sends more is closed. */
+  MESSAGES_PER_SECOND: z.coerce.number().int().positive().default(200),
+  /** New sockets and event streams; who comes too many is told to come back a little later. */
+  CONNECTIONS_PER_SECOND: z.coerce.number().int().positive().default(5_000),
+  /** At once. Unset: 2,000, 20 and 50 in production, and no limit elsewhere. */
+  CONNECTIONS_PER_ADDRESS: z.coerce.number().int().positive().optional(),
+  CONNECTIONS_PER_DEVICE: z.coerce.number().int().positive().optional(),
+  CONNECTIONS_PER_USER: z.coerce.number().int().positive().optional(),
   ...policySettings,
 });
 

@@ -8,28 +8,29 @@ import { anonymous } from '#shared/kernel/viewer.ts';
 import { closed } from '#shared/runtime/server/http-server.ts';
 import { limitedBody, passedHeaders, sendWebResponse } from '#shared/runtime/server/web-bridge.ts';
 import type { GatewayConfig } from './gateway.config.ts';
+import type { Policy } from './policy/policy.ts';
 import { SubgraphFailure } from './subgraph-client/subgraph-client.ts';
 import type { Supergraph } from './supergraph.ts';
-import type { AccessTokens } from './viewer.ts';
 
 const isBearer = (authorization: string | undefined): boolean => /^bearer /i.test(authorization ?? '');
 
 export function passToSubgraph(options: {
   config: GatewayConfig;
   supergraph: Supergraph;
-  tokens: AccessTokens;
+  policy: Policy;
   logger: Logger;
 }): RequestHandler {
-  const { config, supergraph, tokens, logger } = options;
+  const { config, supergraph, policy, logger } = options;
   return async (request, response) => {
-    const requestId = response.locals.requestId as string;
+    const requestId = String(request.headers['x-request-id']);
     const [, name = '', rest = '/'] = /^\/([^/?]+)([/?].*)?$/.exec(request.url) ?? [];
     const client = supergraph.graph.clients.get(name);
     if (!client) return answer(response, 404, 'NOT_FOUND', 'No such service');
     const { authorization } = request.headers;
+    const address = request.socket.remoteAddress ?? '';
     // Other schemes than Bearer belong to the vendor that calls, and are the subgraph's to check.
     const identity = isBearer(authorization)
-      ? await tokens.identify(authorization).catch(() => null)
+      ? await policy.identify({ authorization, apiKey: undefined, address }).catch(() => null)
       : { viewer: anonymous };
     if (!identity) return answer(response, 401, 'UNAUTHENTICATED', 'The access token is not valid');
     const body = limitedBody(request, config.ROUTE_BODY_LIMIT);
@@ -60,6 +61,23 @@ export function passToSubgraph(options: {
       const code = late ? 'SUBGRAPH_TIMEOUT' : 'SUBGRAPH_UNAVAILABLE';
       answer(response, late ? 504 : 502, code, 'The service gave no answer');
     }
+  };
+}
+
+/**
+ * Pages that have an address of the gateway's own: `/track=custody:/track` makes `/track` and what lies below it
+ * the same as `/services/custody/track`.
+ */
+export function publicRoutes(routes: ReadonlyMap<string, string>): RequestHandler {
+  return (request, _response, next) => {
+    for (const [prefix, target] of routes) {
+      const rest = request.url.slice(prefix.length);
+      if (!request.url.startsWith(prefix) || (rest !== '' && !/^[/?]/.test(rest))) continue;
+      const [subgraph, path] = target.split(/:(.*)/s);
+      request.url = `/services/${subgraph}${path}${rest}`;
+      break;
+    }
+    next();
   };
 }
 

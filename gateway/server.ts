@@ -6,12 +6,14 @@
 import { createServer } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '#shared/kernel/time.ts';
-import { ConfigFault } from '#shared/runtime/config.ts';
 import { closeServer, listen } from '#shared/runtime/server/http-server.ts';
 import type { LocalSubgraph } from '#shared/runtime/server/local-subgraph.ts';
 import type { GatewayConfig } from './gateway.config.ts';
+import { createPolicy } from './policy/create-policy.ts';
+import { GuardedClient } from './subgraph-client/guarded-client.ts';
 import { LocalClient } from './subgraph-client/local-client.ts';
 import { RemoteClient } from './subgraph-client/remote-client.ts';
+import type { SubgraphClient } from './subgraph-client/subgraph-client.ts';
 import { type ConnectSubgraph, Supergraph } from './supergraph.ts';
 import { createSocketTransport } from './transports/graphql-ws.ts';
 import { createHttpTransport } from './transports/http.ts';
@@ -37,18 +39,28 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, logger, clock } = options;
   await using opened = new AsyncDisposableStack();
-  const supergraph = opened.use(
-    await Supergraph.open({
-      path: config.SUPERGRAPH_PATH,
-      pollInterval: config.SUPERGRAPH_POLL,
-      connect: connector(options),
-      logger,
-    }),
+  const connect = remembering(opened, connector(options));
+  const open = (path: string) =>
+    Supergraph.open({ path, pollInterval: config.SUPERGRAPH_POLL, connect, logger });
+  const supergraph = opened.use(await open(config.SUPERGRAPH_PATH));
+  const contracts = new Map<string, Supergraph>();
+  for (const [name, path] of config.CONTRACTS) contracts.set(name, opened.use(await open(path)));
+  const policy = opened.use(
+    await createPolicy({ config, clients: () => supergraph.graph.clients, clock, logger }),
   );
   const tokens = new AccessTokens(config.ACCESS_TOKEN_PUBLIC_KEYS, clock);
   let draining = false;
   const shared = { config, supergraph, tokens, clock, logger };
-  const http = opened.use(await createHttpTransport({ ...shared, ready: () => !draining }));
+  const http = opened.use(
+    await createHttpTransport({
+      config,
+      supergraphs: { whole: supergraph, contracts },
+      policy,
+      streamEvents: async ({ response }) => void response.writeHead(501).end(),
+      logger,
+      ready: () => !draining,
+    }),
+  );
   const sockets = createSocketTransport(shared);
   const server = createServer(
     {
@@ -57,7 +69,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       keepAliveTimeout: 65_000,
       maxHeaderSize: 16 * 1024,
     },
-    http.app,
+    http.listener,
   );
   server.on('upgrade', sockets.upgrade);
   const port = await listen(server, config.PORT, config.HOST);
@@ -73,8 +85,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     url,
     port,
-    reload: () => supergraph.reload(),
+    reload: async () => {
+      await Promise.all([supergraph, ...contracts.values()].map((each) => each.reload()));
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** One client for each subgraph, however many supergraphs name it, closed with the gateway. */
+function remembering(opened: AsyncDisposableStack, connect: ConnectSubgraph): ConnectSubgraph {
+  const clients = new Map<string, SubgraphClient>();
+  return (subgraph) => {
+    const key = `${subgraph.name} ${subgraph.url}`;
+    const client = clients.get(key) ?? opened.use(connect(subgraph));
+    clients.set(key, client);
+    return client;
   };
 }
 
@@ -85,12 +110,16 @@ function connector({ config, localSubgraphs, logger, clock }: GatewayOptions): C
     route: config.ROUTE_TIMEOUT,
     eventsBehind: config.SUBSCRIPTION_BUFFER,
   };
+  const guards = {
+    concurrency: config.SUBGRAPH_CONCURRENCY,
+    failuresInARow: config.SUBGRAPH_FAILURES,
+    restAfterFailures: config.SUBGRAPH_REST,
+  };
   return ({ name, url }) => {
     const local = localSubgraphs?.get(name);
-    if (local) return new LocalClient(local, limits, logger);
+    if (local) return new GuardedClient(new LocalClient(local, limits, logger), guards);
+    const at = config.SUBGRAPH_URLS.get(name) ?? url;
     const secrets = config.INTERNAL_SECRETS;
-    if (secrets.length === 0)
-      throw new ConfigFault([`INTERNAL_SECRETS: needed, since subgraph ${name} is in another process`]);
-    return new RemoteClient({ name, url: config.SUBGRAPH_URLS.get(name) ?? url, limits, secrets, clock });
+    return new GuardedClient(new RemoteClient({ name, url: at, limits, secrets, clock }), guards);
   };
 }

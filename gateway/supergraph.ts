@@ -1,19 +1,22 @@
 /**
- * The supergraph file: loaded at start, loaded again when it changes. What cannot be used is told in the log
- * and the last good one stays in service. Live subscriptions keep the graph that they were planned on.
+ * A supergraph file: loaded at start, loaded again when it changes. What cannot be used is told in the log and
+ * the last good version stays in service. A new version comes into service warm: what clients ask most is planned
+ * before the switch.
  */
 import { createHash } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type Schema, Supergraph as SupergraphModel } from '@apollo/federation-internals';
+import { setImmediate as breathe } from 'node:timers/promises';
+import {
+  ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
+  type Schema,
+  Supergraph as SupergraphModel,
+} from '@apollo/federation-internals';
 import { ApolloGateway } from '@apollo/gateway';
 import { QueryPlanner } from '@apollo/query-planner';
-import type { ApolloServerOptionsWithGateway } from '@apollo/server';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, specifiedRules, validate } from 'graphql';
 import type { Logger } from 'pino';
-import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
-import { toSpecification } from './executor/stock-executor.ts';
-import { SubgraphDataSource } from './executor/subgraph-data-source.ts';
+import { Executor, type OperationSource } from './executor/executor.ts';
 import { disableVendorTelemetry } from './gateway.config.ts';
 import type { SubgraphClient } from './subgraph-client/subgraph-client.ts';
 
@@ -25,14 +28,12 @@ export interface Graph {
   /** The same in the planner's own model. */
   readonly apiSchema: Schema;
   readonly supergraphSchema: GraphQLSchema;
-  readonly planner: QueryPlanner;
+  readonly executor: Executor;
   readonly clients: ReadonlyMap<string, SubgraphClient>;
 }
 
-/** Makes the client of a subgraph from what the supergraph says of it. */
+/** The client of a subgraph, by what the supergraph says of it; the same one for the same. */
 export type ConnectSubgraph = (subgraph: { name: string; url: string }) => SubgraphClient;
-
-type ServerGateway = ApolloServerOptionsWithGateway<RequestFacts>['gateway'];
 
 interface SupergraphOptions {
   readonly path: string;
@@ -41,23 +42,30 @@ interface SupergraphOptions {
   readonly logger: Logger;
 }
 
+/** Operations that are planned again before a new version comes into service. */
+const WARM = 100;
+
 export class Supergraph implements AsyncDisposable {
   readonly #options: SupergraphOptions;
   readonly #gateway: ApolloGateway;
-  readonly #clients = new Map<string, SubgraphClient>();
-  #graph: Graph;
+  readonly #listeners = new Set<(graph: Graph) => void>();
   #update: (sdl: string) => void = () => undefined;
+  #graph: Graph | undefined;
+  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: SupergraphOptions, sdl: string) {
     this.#options = options;
-    this.#graph = this.#build(sdl);
     disableVendorTelemetry();
     this.#gateway = new ApolloGateway({
       supergraphSdl: async ({ update }) => {
         this.#update = update;
-        return { supergraphSdl: sdl };
+        return { supergraphSdl: forVendor(sdl) };
       },
-      buildService: ({ name, url }) => new SubgraphDataSource(this.#client(name, url ?? ''), options.logger),
+      // The vendor's gateway says which subgraphs there are; our executor asks them through clients of our own.
+      buildService: ({ name, url }) => {
+        options.connect({ name, url: url ?? '' });
+        return { process: () => Promise.reject(new Error('Plans are run by our own executor')) };
+      },
       logger: options.logger,
       __exposeQueryPlanExperimental: false,
       validateSupergraph: true,
@@ -66,37 +74,44 @@ export class Supergraph implements AsyncDisposable {
 
   /** Reads the file and begins to watch it; rejects where it is missing or no supergraph. */
   static async open(options: SupergraphOptions): Promise<Supergraph> {
-    const supergraph = new Supergraph(options, await readFile(options.path, 'utf8'));
+    const sdl = await readFile(options.path, 'utf8');
+    const supergraph = new Supergraph(options, sdl);
+    await supergraph.#gateway.load();
+    supergraph.#graph = supergraph.#build(sdl);
     watchFile(options.path, { interval: options.pollInterval, persistent: false }, supergraph.#onChange);
     return supergraph;
   }
 
   /** The version in service. */
   get graph(): Graph {
+    if (!this.#graph) throw new Error('The supergraph is not open yet');
     return this.#graph;
   }
 
-  /** What Apollo Server drives: the vendor's gateway, answering as the specification asks. */
-  get forServer(): ServerGateway {
-    const gateway = this.#gateway;
-    return {
-      onSchemaLoadOrUpdate: (listener) => gateway.onSchemaLoadOrUpdate(listener),
-      load: async (options) => {
-        const { executor } = await gateway.load(options);
-        return { executor: async (request) => toSpecification(await executor(request)) };
-      },
-      stop: () => gateway.stop(),
-    };
+  /** Calls back with each new version as it comes into service; returns what ends that. */
+  onChange(listener: (graph: Graph) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the file again; rejects, and changes nothing, where it cannot be used. */
-  async reload(): Promise<void> {
+  /** Reads the file again; rejects, and changes nothing, where it cannot be used. One at a time. */
+  reload(): Promise<void> {
+    const next = this.#reloading.catch(() => undefined).then(() => this.#reload());
+    this.#reloading = next;
+    return next;
+  }
+
+  async #reload(): Promise<void> {
     const sdl = await readFile(this.#options.path, 'utf8');
-    if (idOf(sdl) === this.#graph.id) return;
+    const before = this.graph;
+    if (idOf(sdl) === before.id) return;
     const graph = this.#build(sdl);
-    this.#update(sdl);
+    await breathe();
+    this.#update(forVendor(sdl));
+    await warm(graph, before.executor.hottest(WARM));
     this.#graph = graph;
     this.#options.logger.info({ supergraph: graph.id }, 'supergraph reloaded');
+    for (const listener of this.#listeners) listener(graph);
   }
 
   readonly #onChange = (): void => {
@@ -106,31 +121,56 @@ export class Supergraph implements AsyncDisposable {
   };
 
   #build(sdl: string): Graph {
-    const model = SupergraphModel.build(sdl, { validateSupergraph: true });
+    const model = SupergraphModel.build(sdl, {
+      supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
+      validateSupergraph: true,
+    });
     const apiSchema = model.apiSchema();
-    return {
-      id: idOf(sdl),
+    const schema = apiSchema.toGraphQLJSSchema({ includeDefer: true });
+    const supergraphSchema = model.schema.toGraphQLJSSchema();
+    const { connect, logger } = this.#options;
+    const clients = new Map(
+      model.subgraphsMetadata().map(({ name, url }) => [name, connect({ name, url })] as const),
+    );
+    const executor = new Executor({
+      schema: supergraphSchema,
+      clientSchema: schema,
       apiSchema,
-      schema: apiSchema.toGraphQLJSSchema(),
-      supergraphSchema: model.schema.toGraphQLJSSchema(),
-      planner: new QueryPlanner(model),
-      clients: new Map(
-        model.subgraphsMetadata().map(({ name, url }) => [name, this.#client(name, url)] as const),
-      ),
-    };
-  }
-
-  #client(name: string, url: string): SubgraphClient {
-    const key = `${name} ${url}`;
-    const client = this.#clients.get(key) ?? this.#options.connect({ name, url });
-    this.#clients.set(key, client);
-    return client;
+      planner: new QueryPlanner(model, { incrementalDelivery: { enableDefer: true } }),
+      clients,
+      overrideShares: overrideShares(sdl),
+      onFailure: (subgraph, err) => logger.warn({ err, subgraph }, 'a subgraph gave no answer'),
+    });
+    return { id: idOf(sdl), apiSchema, schema, supergraphSchema, executor, clients };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     unwatchFile(this.#options.path, this.#onChange);
-    await Promise.all([...this.#clients.values()].map((client) => client[Symbol.asyncDispose]()));
+    await this.#gateway.stop();
   }
 }
 
+/** Plans in steps, so that requests are served between them. What is not valid any more is left out. */
+async function warm(graph: Graph, operations: readonly OperationSource[]): Promise<void> {
+  for (const operation of operations) {
+    await breathe();
+    if (validate(graph.schema, operation.document, specifiedRules, { maxErrors: 1 }).length === 0)
+      graph.executor.prepare(operation);
+  }
+}
+
+/**
+ * The vendor's gateway refuses supergraphs with features that it does not carry out itself (`@context`,
+ * `@authenticated` and the like). Those are our executor's and our policy's to carry out, so it is not asked to.
+ */
+const forVendor = (sdl: string): string => sdl.replaceAll(/, for: (?:SECURITY|EXECUTION)\)/g, ')');
+
 const idOf = (sdl: string): string => createHash('sha256').update(sdl).digest('hex').slice(0, 16);
+
+/** Progressive overrides carry labels like `percent(5)`; other labels need somebody to say when they are on. */
+function overrideShares(sdl: string): ReadonlyMap<string, number> {
+  const labels = [...sdl.matchAll(/overrideLabel: "([^"]+)"/g)].map(([, label]) => label ?? '');
+  return new Map(
+    labels.map((label) => [label, Number(/^percent\((\d+(?:\.\d+)?)\)$/.exec(label)?.[1] ?? 0)] as const),
+  );
+}

@@ -72,13 +72,40 @@ export async function admitOperation(
     const source = policy.documentOf(request, caller);
     const document = validDocument(graph, source, policy);
     const valid = { graph, ...operationOf(graph, document, request) };
-    const { cost } = await policy.admit(valid, caller);
-    return { ...valid, source, cost, denied: policy.deniedFields(valid, caller) };
+    return { ...(await admitted(policy, valid, caller)), source };
   } catch (error) {
-    if (error instanceof OperationRefused) return error.errors;
-    if (error instanceof GraphQLError && error.extensions.code) return [error];
-    throw error;
+    return refusalsOf(error);
   }
+}
+
+/** The last part of the same, for a transport that has parsed and validated by itself. */
+export async function admitValidDocument(
+  policy: Policy,
+  graph: Graph,
+  document: DocumentNode,
+  request: Pick<OperationRequest, 'operationName' | 'variables'>,
+  caller: Caller,
+): Promise<Omit<AdmittedOperation, 'source'> | readonly GraphQLError[]> {
+  try {
+    return await admitted(policy, { graph, ...operationOf(graph, document, request) }, caller);
+  } catch (error) {
+    return refusalsOf(error);
+  }
+}
+
+async function admitted(
+  policy: Policy,
+  valid: ValidOperation,
+  caller: Caller,
+): Promise<Omit<AdmittedOperation, 'source'>> {
+  const { cost } = await policy.admit(valid, caller);
+  return { ...valid, cost, denied: policy.deniedFields(valid, caller) };
+}
+
+function refusalsOf(error: unknown): readonly GraphQLError[] {
+  if (error instanceof OperationRefused) return error.errors;
+  if (error instanceof GraphQLError && error.extensions.code) return [error];
+  throw error;
 }
 
 /** Throws `OperationRefused`. */

@@ -1,13 +1,14 @@
 /** A subgraph of this process: executed in memory on cached documents, without HTTP. */
 import type { Logger } from 'pino';
 import type { LocalSubgraph, RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
-import { isMutation, type SubgraphCall, SubgraphExecutor } from '#shared/runtime/server/subgraph-executor.ts';
+import { type SubgraphCall, SubgraphExecutor } from '#shared/runtime/server/subgraph-executor.ts';
 import { toWebRequest } from '#shared/runtime/server/web-bridge.ts';
 import {
   type RouteRequest,
   type SubgraphClient,
   SubgraphFailure,
   type SubgraphLimits,
+  type SubgraphRequest,
 } from './subgraph-client.ts';
 
 export class LocalClient implements SubgraphClient {
@@ -23,14 +24,17 @@ export class LocalClient implements SubgraphClient {
     this.#limits = limits;
   }
 
-  execute(call: SubgraphCall) {
-    if (isMutation(call.query)) {
+  execute({ operation, variables, viewer, requestId, signal, deadline }: SubgraphRequest) {
+    const { query, operationName, mutation } = operation;
+    const call = { query, operationName, variables, viewer, requestId };
+    if (mutation) {
       const lasting = { ...call, signal: new AbortController().signal };
       return this.#within(this.#limits.mutation, this.#executor.execute(lasting));
     }
     const late = new AbortController();
-    const signal = AbortSignal.any([call.signal, late.signal]);
-    return this.#within(this.#limits.query, this.#executor.execute({ ...call, signal }), late);
+    const stopped = AbortSignal.any([signal, late.signal]);
+    const left = Math.min(this.#limits.query, deadline - performance.now());
+    return this.#within(left, this.#executor.execute({ ...call, signal: stopped }), late);
   }
 
   subscribe(call: SubgraphCall) {

@@ -21,7 +21,20 @@ async function against(answer: RequestListener) {
   const facts = { viewer: anonymous, requestId: 'r', signal: new AbortController().signal };
   return {
     tokens,
-    execute: (query: string) => client.execute({ query, ...facts }),
+    execute: (query: string) =>
+      client.execute({
+        operation: {
+          id: 1,
+          query,
+          operationName: undefined,
+          mutation: query.startsWith('mutation'),
+          bodyHead: `{"query":${JSON.stringify(query)},"variables":`,
+        },
+        variables: {},
+        variablesText: '{}',
+        deadline: performance.now() + 60_000,
+        ...facts,
+      }),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();
       await closeServer(server, 100);
@@ -70,8 +83,18 @@ test.each([
   ['a page', 200, '<html>'],
   ['JSON that is no result', 200, '[]'],
   ['an empty object', 200, '{}'],
-  ['another status', 500, fine],
 ])('%s is no answer', async (_, status, body) => {
   await using subgraph = await against((_request, response) => response.writeHead(status).end(body));
+  await expect(subgraph.execute('{a}')).rejects.toMatchObject({ code: 'SUBGRAPH_RESPONSE_INVALID' });
+});
+
+test('with another status than 200 data is not believed', async () => {
+  await using subgraph = await against((_request, response) => response.writeHead(500).end(fine));
   await expect(subgraph.execute('{a}')).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
+});
+
+test('with another status than 200 a refusal is handed on', async () => {
+  const refusal = '{"errors":[{"message":"no"}]}';
+  await using subgraph = await against((_request, response) => response.writeHead(400).end(refusal));
+  expect(await subgraph.execute('{a}')).toEqual({ errors: [{ message: 'no' }] });
 });

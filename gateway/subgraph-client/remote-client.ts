@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
-import { Agent, request as send } from 'undici';
+import { Pool, request as send } from 'undici';
 import { WebSocket } from 'ws';
 import type { Clock } from '#shared/kernel/time.ts';
 import {
@@ -19,13 +19,14 @@ import {
 } from '#shared/runtime/internal-auth.ts';
 import { EventQueue } from '#shared/runtime/server/event-queue.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
-import { isMutation, type SubgraphCall, toGraphQLError } from '#shared/runtime/server/subgraph-executor.ts';
+import { type SubgraphCall, toGraphQLError } from '#shared/runtime/server/subgraph-executor.ts';
 import { SOCKET_BODY } from '#shared/runtime/server/subgraph-server.ts';
 import {
   type RouteRequest,
   type SubgraphClient,
   SubgraphFailure,
   type SubgraphLimits,
+  type SubgraphRequest,
 } from './subgraph-client.ts';
 
 const ANSWER_LIMIT = 32 * 1024 * 1024;
@@ -41,6 +42,7 @@ export interface RemoteOptions {
   /** Of its GraphQL endpoint. */
   readonly url: string;
   readonly limits: SubgraphLimits;
+  /** Without any, requests are not signed: for subgraphs that know no viewers of ours. */
   readonly secrets: InternalSecrets;
   readonly clock: Clock;
 }
@@ -49,14 +51,16 @@ export class RemoteClient implements SubgraphClient {
   readonly name: string;
   readonly #options: RemoteOptions;
   readonly #url: URL;
-  readonly #agent: Agent;
+  readonly #path: string;
+  readonly #pool: Pool;
   readonly #socket: Client;
 
   constructor(options: RemoteOptions) {
     this.name = options.name;
     this.#options = options;
     this.#url = new URL(options.url);
-    this.#agent = new Agent({
+    this.#path = this.#url.pathname + this.#url.search;
+    this.#pool = new Pool(this.#url.origin, {
       connections: 64,
       keepAliveTimeout: 30_000,
       connect: { timeout: Math.min(options.limits.query, 2_000) },
@@ -64,53 +68,98 @@ export class RemoteClient implements SubgraphClient {
     this.#socket = this.#createSocket();
   }
 
-  async execute(call: SubgraphCall): Promise<FormattedExecutionResult> {
-    const { query, operationName, variables } = call;
-    const body = JSON.stringify({ query, operationName, variables });
-    const { mutation, query: quick } = this.#options.limits;
-    const late = AbortSignal.timeout(isMutation(query) ? mutation : quick);
-    const signal = isMutation(query) ? late : AbortSignal.any([call.signal, late]);
+  async execute(request: SubgraphRequest): Promise<FormattedExecutionResult> {
+    const { operation, variablesText } = request;
+    const body = `${operation.bodyHead}${variablesText}}`;
+    const limits = this.#options.limits;
+    const due = operation.mutation
+      ? performance.now() + limits.mutation
+      : Math.min(performance.now() + limits.query, request.deadline);
     try {
-      return await this.#post(body, call, signal);
+      return readResult(await this.#post(body, request, due));
     } catch (error) {
-      if (late.aborted) throw new SubgraphFailure('SUBGRAPH_TIMEOUT', this.name, error);
-      if (isMutation(query) || !connectionFaults.has(codeOf(error)))
-        throw new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
+      const again = !operation.mutation && connectionFaults.has(codeOf(error)) && !request.signal.aborted;
+      if (!again) throw this.#failure(error, request);
     }
     try {
-      return await this.#post(body, call, signal);
+      return readResult(await this.#post(body, request, due));
     } catch (error) {
-      throw new SubgraphFailure(late.aborted ? 'SUBGRAPH_TIMEOUT' : 'SUBGRAPH_UNAVAILABLE', this.name, error);
+      throw this.#failure(error, request);
     }
   }
 
-  async #post(body: string, facts: RequestFacts, signal: AbortSignal): Promise<FormattedExecutionResult> {
-    const answer = await send(this.#url, {
-      dispatcher: this.#agent,
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'x-request-id': facts.requestId,
-        [VIEWER_HEADER]: await this.#sign(facts, body),
-      },
-      body,
-      signal,
-    });
-    const text = await readText(answer.body);
-    if (answer.statusCode !== 200) throw new Error(`${this.name} answered with status ${answer.statusCode}`);
-    const result: unknown = JSON.parse(text);
-    if (typeof result !== 'object' || result === null || !('data' in result || 'errors' in result))
-      throw new Error(`${this.name} answered with something that is no GraphQL result`);
-    return result as FormattedExecutionResult;
+  #failure(error: unknown, { operation, signal }: SubgraphRequest): SubgraphFailure {
+    if (error instanceof SubgraphFailure) return error;
+    if (error instanceof NoResult) return new SubgraphFailure('SUBGRAPH_RESPONSE_INVALID', this.name, error);
+    const failure = new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
+    failure.abandoned = signal.aborted && !operation.mutation;
+    return failure;
+  }
+
+  /** Written against the dispatcher, since every fetch of every plan passes here. */
+  #post(body: string, { operation, signal, ...facts }: SubgraphRequest, due: number): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let status = 0;
+    let abort: (reason: Error) => void = reject;
+    const late = setTimeout(
+      () => abort(new SubgraphFailure('SUBGRAPH_TIMEOUT', this.name)),
+      Math.max(0, due - performance.now()),
+    );
+    const leave = (): void => abort(new Error('Nobody waits for the answer any more'));
+    // A mutation that was sent runs to its end, whoever waits for it.
+    if (!operation.mutation) signal.addEventListener('abort', leave, { once: true });
+    const over = (): void => {
+      clearTimeout(late);
+      if (!operation.mutation) signal.removeEventListener('abort', leave);
+    };
+    if (signal.aborted && !operation.mutation) leave();
+    else
+      this.#pool.dispatch(
+        { method: 'POST', path: this.#path, headers: this.#headers(body, facts), body },
+        {
+          onRequestStart: (controller) => {
+            abort = (reason) => controller.abort(reason);
+          },
+          onResponseStart: (_controller, statusCode) => {
+            status = statusCode;
+          },
+          onResponseData: (controller, chunk) => {
+            length += chunk.length;
+            if (length > ANSWER_LIMIT) controller.abort(new NoResult('The answer is too large'));
+            else chunks.push(chunk);
+          },
+          onResponseEnd: () => {
+            resolve({
+              status,
+              text: chunks.length === 1 ? String(chunks[0]) : String(Buffer.concat(chunks)),
+            });
+          },
+          onResponseError: (_controller, error) => reject(error),
+        },
+      );
+    return promise.finally(over);
+  }
+
+  #headers(body: string, facts: Pick<RequestFacts, 'viewer' | 'requestId'>): Record<string, string> {
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'x-request-id': facts.requestId,
+    };
+    if (this.#options.secrets.length > 0) headers[VIEWER_HEADER] = this.#sign(facts, body);
+    return headers;
   }
 
   async fetchRoute(request: RouteRequest, facts: RequestFacts): Promise<Response> {
     const headers: Record<string, string> = Object.fromEntries(request.headers);
     headers['x-request-id'] = facts.requestId;
-    headers[VIEWER_HEADER] = await this.#sign(facts, requestLine(request.method, request.target));
+    if (this.#options.secrets.length > 0)
+      headers[VIEWER_HEADER] = this.#sign(facts, requestLine(request.method, request.target));
     try {
       const answer = await send(new URL(`/routes${request.target}`, this.#url), {
-        dispatcher: this.#agent,
+        dispatcher: this.#pool,
         method: request.method as 'GET',
         headers,
         body: request.body,
@@ -140,23 +189,25 @@ export class RemoteClient implements SubgraphClient {
     });
     call.signal.addEventListener('abort', () => queue.finish(), { once: true });
     const { query, operationName, variables } = call;
-    this.#sign(call, subscriptionBody({ query, operationName, variables }))
-      .then((viewer) => {
-        if (over) return;
-        unsubscribe = this.#socket.subscribe<Record<string, unknown>>(
-          { query, operationName, variables, extensions: { viewer, requestId: call.requestId } },
-          {
-            next: (event) => queue.push(event as FormattedExecutionResult),
-            error: (error) =>
-              queue.fail(
-                Array.isArray(error) ? toGraphQLError(error[0] as GraphQLFormattedError) : lost(error),
-              ),
-            complete: () => queue.finish(),
-          },
-        );
-      })
-      .catch((error: unknown) => queue.fail(error));
+    const extensions = this.#subscriptionExtensions(call);
+    unsubscribe = this.#socket.subscribe<Record<string, unknown>>(
+      { query, operationName, variables, ...extensions },
+      {
+        next: (event) => queue.push(event as FormattedExecutionResult),
+        error: (error) =>
+          queue.fail(Array.isArray(error) ? toGraphQLError(error[0] as GraphQLFormattedError) : lost(error)),
+        complete: () => queue.finish(),
+      },
+    );
+    if (over) unsubscribe();
     return queue;
+  }
+
+  #subscriptionExtensions(call: SubgraphCall): { extensions?: Record<string, unknown> } {
+    if (this.#options.secrets.length === 0) return {};
+    const { query, operationName, variables, requestId } = call;
+    const viewer = this.#sign(call, subscriptionBody({ query, operationName, variables }));
+    return { extensions: { viewer, requestId } };
   }
 
   #createSocket(): Client {
@@ -166,7 +217,10 @@ export class RemoteClient implements SubgraphClient {
     const client = createClient({
       url: url.href,
       webSocketImpl: WebSocket,
-      connectionParams: async () => ({ token: await this.#sign({ viewer: this.#itself }, SOCKET_BODY) }),
+      connectionParams: () =>
+        this.#options.secrets.length === 0
+          ? {}
+          : { token: this.#sign({ viewer: this.#itself }, SOCKET_BODY) },
       connectionAckWaitTimeout: SOCKET_ACK,
       keepAlive: SOCKET_PING,
       // A lost subscription is the client's to resume, from its own cursor.
@@ -184,14 +238,14 @@ export class RemoteClient implements SubgraphClient {
 
   readonly #itself = { kind: 'service', name: 'gateway' } as const;
 
-  #sign(facts: Pick<RequestFacts, 'viewer'>, body: string): Promise<string> {
+  #sign(facts: Pick<RequestFacts, 'viewer'>, body: string): string {
     const { secrets, clock } = this.#options;
     return signInternal({ secrets, clock, audience: this.name, viewer: facts.viewer, body });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#socket.dispose();
-    await this.#agent.destroy();
+    await this.#pool.destroy();
   }
 }
 
@@ -199,13 +253,27 @@ const codeOf = (error: unknown): string => String((error as { code?: unknown } |
 
 const lost = (cause: unknown): Error => new Error('The subgraph was lost', { cause });
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > ANSWER_LIMIT) throw new Error('The answer is too large');
-    chunks.push(chunk);
+class NoResult extends Error {
+  override readonly name = 'NoResult';
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** With another status than 200 only errors are believed: a subgraph's refusal to execute. */
+function readResult({ status, text }: Answer): FormattedExecutionResult {
+  let result: unknown;
+  try {
+    result = JSON.parse(text);
+  } catch (cause) {
+    if (status !== 200) throw new Error(`The subgraph answered with status ${status}`);
+    throw new NoResult('The answer is no JSON', { cause });
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const refused = typeof result === 'object' && result !== null && 'errors' in result && !('data' in result);
+  if (status !== 200 && !refused) throw new Error(`The subgraph answered with status ${status}`);
+  if (typeof result !== 'object' || result === null || !('data' in result || 'errors' in result))
+    throw new NoResult('The answer is no GraphQL result');
+  return result as FormattedExecutionResult;
 }

@@ -5,33 +5,15 @@
  * It ends at once when the client is gone, and closes its upstream with it. When the upstream is lost, or
  * the client falls too far behind, it fails with `SUBSCRIPTION_INTERRUPTED`: the client resumes by its cursor.
  */
-import { operationFromDocument } from '@apollo/federation-internals';
-import type { FetchNode, PlanNode, SubscriptionNode } from '@apollo/query-planner';
-import {
-  type DocumentNode,
-  type FormattedExecutionResult,
-  type FragmentDefinitionNode,
-  GraphQLError,
-  type GraphQLSchema,
-  Kind,
-} from 'graphql';
+import { type DocumentNode, type FormattedExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
-import { Lru } from '#shared/runtime/lru.ts';
 import { type EventQueue, TOO_SLOW } from '#shared/runtime/server/event-queue.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { SUBSCRIPTION_INTERRUPTED } from '../errors.ts';
-import { type ExecutionResult, executeEvent } from '../executor/stock-executor.ts';
 import type { Operation } from '../pipeline/operation.ts';
 import type { Graph } from '../supergraph.ts';
-
-interface SubscriptionPlan {
-  readonly primary: FetchNode;
-  readonly rest: PlanNode | undefined;
-}
-
-const PLANS = 500;
-const plansOf = new WeakMap<Graph, Lru<string, SubscriptionPlan>>();
+import type { LiveEvent, LiveOperation } from './live-operation.ts';
 
 export interface SubscriptionRequest {
   readonly graph: Graph;
@@ -43,48 +25,30 @@ export interface SubscriptionRequest {
 
 /** Plans and opens the subscription. Throws a coded `GraphQLError` where it cannot be planned. */
 export function subscribePlanned(request: SubscriptionRequest): PlannedSubscription {
-  return new PlannedSubscription(request, plan(request));
+  const { document, operation } = request.operation;
+  return new PlannedSubscription(
+    request,
+    request.graph.executor.live({ document, operation, denied: new Set() }),
+  );
 }
 
-function plan({ graph, operation: { document, operation }, source }: SubscriptionRequest): SubscriptionPlan {
-  const plans = plansOf.get(graph) ?? new Lru<string, SubscriptionPlan>(PLANS);
-  plansOf.set(graph, plans);
-  const operationName = operation.name?.value;
-  return plans.getOrMake(JSON.stringify([source, operationName]), () => {
-    const model = operationFromDocument(graph.apiSchema, document, operationName ? { operationName } : {});
-    const node = graph.planner.buildQueryPlan(model).node as SubscriptionNode | undefined;
-    if (node?.kind !== 'Subscription') {
-      throw new GraphQLError('This subscription cannot be served', {
-        extensions: { code: 'SUBSCRIPTION_NOT_PLANNED' },
-      });
-    }
-    return { primary: node.primary, rest: node.rest };
-  });
-}
-
-function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {
-  const fragments = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION);
-  return Object.fromEntries(fragments.map((each) => [each.name.value, each]));
-}
-
-export class PlannedSubscription implements AsyncGenerator<ExecutionResult, undefined, unknown> {
+export class PlannedSubscription implements AsyncGenerator<LiveEvent, undefined, unknown> {
   readonly #request: SubscriptionRequest;
-  readonly #plan: SubscriptionPlan;
+  readonly #plan: LiveOperation;
   readonly #upstream: EventQueue<FormattedExecutionResult>;
   readonly #closing = new AbortController();
 
-  constructor(request: SubscriptionRequest, planned: SubscriptionPlan) {
+  constructor(request: SubscriptionRequest, planned: LiveOperation) {
     this.#request = request;
     this.#plan = planned;
     const { graph, operation, facts } = request;
-    const { primary } = planned;
-    const client = graph.clients.get(primary.serviceName);
-    if (!client) throw new Error(`The plan names an unknown subgraph ${primary.serviceName}`);
-    const used = (primary.variableUsages ?? []).filter((name) => Object.hasOwn(operation.variables, name));
+    const { upstream } = planned;
+    const client = graph.clients.get(upstream.subgraph);
+    if (!client) throw new Error(`The plan names an unknown subgraph ${upstream.subgraph}`);
     this.#upstream = client.subscribe({
-      query: primary.operation,
-      operationName: primary.operationName,
-      variables: Object.fromEntries(used.map((name) => [name, operation.variables[name]])),
+      query: upstream.query,
+      operationName: upstream.operationName,
+      variables: planned.upstreamVariables(operation.variables, planned.afterOf(operation.variables)),
       ...facts,
       signal: this.#closing.signal,
     });
@@ -96,7 +60,7 @@ export class PlannedSubscription implements AsyncGenerator<ExecutionResult, unde
     return { document: operation.document, schema: graph.schema };
   }
 
-  async next(): Promise<IteratorResult<ExecutionResult, undefined>> {
+  async next(): Promise<IteratorResult<LiveEvent, undefined>> {
     try {
       const event = await this.#upstream.next();
       if (event.done || this.#closing.signal.aborted) return { value: undefined, done: true };
@@ -108,22 +72,14 @@ export class PlannedSubscription implements AsyncGenerator<ExecutionResult, unde
   }
 
   /** Runs the rest of the plan, or stops waiting for it when the client leaves. */
-  #completed(event: FormattedExecutionResult): Promise<IteratorResult<ExecutionResult, undefined>> {
-    const { graph, operation, facts, logger } = this.#request;
+  #completed(event: FormattedExecutionResult): Promise<IteratorResult<LiveEvent, undefined>> {
+    const { operation, facts } = this.#request;
     const { signal } = this.#closing;
-    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<ExecutionResult, undefined>>();
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<LiveEvent, undefined>>();
     const leave = () => resolve({ value: undefined, done: true });
     signal.addEventListener('abort', leave, { once: true });
-    executeEvent({
-      graph,
-      operation: operation.operation,
-      fragments: fragmentsOf(operation.document),
-      variables: operation.variables,
-      ...this.#plan,
-      event,
-      facts: { ...facts, signal },
-      logger,
-    })
+    this.#plan
+      .complete(event, operation.variables, { ...facts, signal })
       .then((value) => resolve({ value, done: false }), reject)
       .finally(() => signal.removeEventListener('abort', leave));
     return promise;
@@ -144,13 +100,13 @@ export class PlannedSubscription implements AsyncGenerator<ExecutionResult, unde
     });
   }
 
-  async return(): Promise<IteratorResult<ExecutionResult, undefined>> {
+  async return(): Promise<IteratorResult<LiveEvent, undefined>> {
     this.#closing.abort();
     await this.#upstream.return();
     return { value: undefined, done: true };
   }
 
-  async throw(error: unknown): Promise<IteratorResult<ExecutionResult, undefined>> {
+  async throw(error: unknown): Promise<IteratorResult<LiveEvent, undefined>> {
     await this.return();
     throw error;
   }

@@ -68,11 +68,11 @@ describe.each(forms)('%s', (form) => {
       'OPERATION_RESOLUTION_FAILURE',
     ],
     ['a wrong variable', { query: 'query ($id: ID!) { book(id: $id) { id } }' }, 'BAD_USER_INPUT'],
-    ['a subscription', { query: 'subscription { reviewAdded { cursor } }' }, 'SUBSCRIPTION_NEEDS_WEBSOCKET'],
+    ['a subscription', { query: 'subscription { reviewAdded { cursor } }' }, 'SUBSCRIPTION_NEEDS_STREAM'],
     [
       'a conditional subscription',
       { query: 'subscription ($on: Boolean = true) { reviewAdded @include(if: $on) { cursor } }' },
-      'SUBSCRIPTION_NEEDS_WEBSOCKET',
+      'SUBSCRIPTION_NEEDS_STREAM',
     ],
   ])('%s is a client mistake, never ours', async (_, body, code) => {
     const answer = await platform.post(body);
@@ -121,7 +121,7 @@ describe.each(forms)('%s', (form) => {
     });
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
       204,
-      'authorization,content-type,x-request-id',
+      'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id',
     ]);
   });
 

@@ -17,6 +17,11 @@ export class Lru<Key, Value> {
     return value;
   }
 
+  /** The least recently used first. */
+  values(): IterableIterator<Value> {
+    return this.#entries.values();
+  }
+
   get size(): number {
     return this.#entries.size;
   }

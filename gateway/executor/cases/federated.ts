@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { composeServices } from '@apollo/composition';
-import { Supergraph } from '@apollo/federation-internals';
+import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { execute, type FormattedExecutionResult, type GraphQLSchema, graphql, Kind, parse } from 'graphql';
 import { pino } from 'pino';
@@ -120,7 +120,8 @@ export class Federation {
     }
     const { supergraphSdl, errors } = composeServices(services);
     if (!supergraphSdl) throw new Error(errors?.map(String).join('\n'));
-    this.#monolith = Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema();
+    const supportedFeatures = ROUTER_SUPPORTED_SUPERGRAPH_FEATURES;
+    this.#monolith = Supergraph.build(supergraphSdl, { supportedFeatures }).apiSchema().toGraphQLJSSchema();
     const folder = await mkdtemp(join(tmpdir(), 'executor-case-'));
     opened.defer(() => rm(folder, { recursive: true }));
     const SUPERGRAPH_PATH = join(folder, 'supergraph.graphql');

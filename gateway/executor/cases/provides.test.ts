@@ -84,7 +84,7 @@ describe('@external', () => {
       users: 'type Query { user: User } type User @key(fields: "id") { id: ID!  name: String }',
       posts: `
         type Query { writer: User }
-        type User @key(fields: "id") { id: ID! @external  posts: [String] }`,
+        extend type User @key(fields: "id") { id: ID! @external  posts: [String] }`,
     },
     { roots: { user: ada, writer: ada }, entities: [ada] },
   );

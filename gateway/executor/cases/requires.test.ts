@@ -141,9 +141,7 @@ describe('@requires of an abstract type', () => {
   });
   function describePet(pet: Thing | null | undefined) {
     if (!pet) return 'nobody';
-    return pet.__typename === 'Cat'
-      ? `${pet.name} with ${pet.lives} lives`
-      : `${pet.name} with ${pet.fins} fins`;
+    return 'lives' in pet ? `${pet.name} with ${pet.lives} lives` : `${pet.name} with ${pet.fins} fins`;
   }
   const homes = [home('1', cat, fish), home('2', fish, null), home('3', null, cat)];
   const types = (external: string) => `

@@ -28,7 +28,7 @@ export function remoteContracts({
     if (!url) throw new PeerUnreachable(answerer);
     const body = JSON.stringify(call);
     const viewer = { kind: 'service', name: caller } as const;
-    const token = await signInternal({ secrets, audience: answerer, viewer, body, clock });
+    const token = signInternal({ secrets, audience: answerer, viewer, body, clock });
     const { status, text } = await send(new URL(`/contracts/${method}`, url), { body, token, timeout }).catch(
       (cause) => {
         throw new PeerUnreachable(answerer, { cause });

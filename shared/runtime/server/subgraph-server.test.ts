@@ -30,7 +30,7 @@ async function serve() {
     },
   });
   const send = async (path: string, body: string, audience = 'books') => {
-    const token = await signInternal({ secrets, audience, viewer, body, clock });
+    const token = signInternal({ secrets, audience, viewer, body, clock });
     const headers = { [VIEWER_HEADER]: token };
     const response = await fetch(new URL(path, served.url), { method: 'POST', body, headers });
     return [response.status, await response.json()];
@@ -90,7 +90,7 @@ describe('a socket', () => {
 
   test('of the gateway is welcome, a subscription without a signed viewer is not', async () => {
     await using server = await serve();
-    const token = await signInternal({ secrets, audience: 'books', viewer, body: SOCKET_BODY, clock });
+    const token = signInternal({ secrets, audience: 'books', viewer, body: SOCKET_BODY, clock });
     const { socket, first } = await open(server.url, token);
     expect(first).toEqual({ message: { type: 'connection_ack' } });
     const { promise, resolve } = Promise.withResolvers<unknown>();

@@ -1,0 +1,252 @@
+/**
+ * Runs operations on one version of a supergraph. The way of an operation, once: `normalise` (one form), `plan`
+ * (the vendor's planner; compiled into one function). The way of a request, each time: run the compiled plan's
+ * fetches (`fetch.ts`), then `shape` the answer. A request does no work on documents.
+ */
+import {
+  type DocumentNode,
+  executeSync,
+  type FieldNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+} from 'graphql';
+import { Lru } from '#shared/runtime/lru.ts';
+import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
+import type { LiveOperation } from '../subscriptions/live-operation.ts';
+import type { Run } from './fetch.ts';
+import { type IncrementalResult, runIncrementally } from './incremental.ts';
+import { compileLive } from './live.ts';
+import { fragmentsOf, normalise, usesDefer } from './normalise.ts';
+import { Notes } from './notes.ts';
+import { type CompiledPlan, type Overrides, type PlanSource, planOperation } from './plan.ts';
+import { Shapes } from './shape.ts';
+
+type Json = Record<string, unknown>;
+
+export interface ExecutionResult {
+  readonly data?: Json | null;
+  readonly errors?: readonly GraphQLError[];
+}
+
+export interface ExecutorSource extends PlanSource {
+  /** The schema that clients see, for introspection and for the types of answers. */
+  readonly apiSchema: PlanSource['apiSchema'];
+  readonly clientSchema: GraphQLSchema;
+  /** Labels of progressive `@override`, each with the share of requests, 0 to 100, for which it is on. */
+  readonly overrideShares: ReadonlyMap<string, number>;
+  readonly onFailure: Run['onFailure'];
+}
+
+/** A valid operation of a document, as the pipeline hands it over. */
+export interface OperationSource {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Readonly<Json>;
+  /** Fields that the caller may not see: null, with an error each. */
+  readonly denied: ReadonlySet<FieldNode>;
+}
+
+export interface RunOptions {
+  readonly facts: RequestFacts;
+  /** Milliseconds that the answer may take. */
+  readonly budget: number;
+}
+
+/** An operation that was planned and can run. */
+interface Prepared {
+  readonly source: OperationSource;
+  /** How often it was run. */
+  runs: number;
+  readonly plan: CompiledPlan;
+  readonly shapes: Shapes;
+  readonly introspection: DocumentNode | undefined;
+}
+
+const OPERATIONS = 2_000;
+const none: ReadonlySet<FieldNode> = new Set();
+const noOverrides: Overrides = new Map();
+
+export class Executor {
+  readonly #source: ExecutorSource;
+  /** By what the operation means. */
+  readonly #prepared = new Lru<string, Prepared>(OPERATIONS);
+  readonly #live = new Lru<string, LiveOperation>(OPERATIONS);
+  /** Short cuts past normalisation, for documents that come again. */
+  readonly #known = new WeakMap<OperationDefinitionNode, Prepared>();
+
+  constructor(source: ExecutorSource) {
+    this.#source = source;
+  }
+
+  /** Answers a query or a mutation; rejects only where the operation cannot be planned. */
+  async execute(source: OperationSource, { facts, budget }: RunOptions): Promise<ExecutionResult> {
+    const prepared = this.#prepare(source);
+    const run = this.#begin(prepared, source, facts, budget);
+    const step = prepared.plan.step?.(run);
+    if (step) await step;
+    const { data, errors } = prepared.shapes.for(source.variables).apply(run.root, run.notes);
+    for (const { message, extensions } of run.notes.unplaced)
+      errors.push(new GraphQLError(message, { extensions }));
+    return errors.length > 0 ? { data, errors } : { data };
+  }
+
+  /** The same, with deferred fragments as later results. */
+  executeIncrementally(source: OperationSource, options: RunOptions): AsyncGenerator<IncrementalResult> {
+    const prepared = this.#prepare(source, true);
+    const run = this.#begin(prepared, source, options.facts, options.budget);
+    return runIncrementally(run, prepared.plan, prepared.shapes.for(source.variables));
+  }
+
+  /** A subscription for the hub; throws a coded `GraphQLError` where it cannot be served. */
+  live(source: Omit<OperationSource, 'variables'>): LiveOperation {
+    const normal = normalise(source.document, source.operation, { ...source, defer: false, variables: {} });
+    return this.#live.getOrMake(`${normal.key} ${deniedKey(source)}`, () =>
+      compileLive(this.#source, source, this.#overrides()),
+    );
+  }
+
+  /** Plans the operation, so that the first request need not. */
+  prepare(source: OperationSource): void {
+    this.#prepare(source);
+  }
+
+  /** The operations that were run most often, at most `count`. */
+  hottest(count: number): OperationSource[] {
+    return [...this.#prepared.values()]
+      .sort((one, other) => other.runs - one.runs)
+      .slice(0, count)
+      .map(({ source }) => source);
+  }
+
+  /** Whether the operation has parts that may come later. */
+  static mayDefer({ document }: OperationSource): boolean {
+    return usesDefer(document);
+  }
+
+  #prepare(source: OperationSource, defer = false): Prepared {
+    const overrides = this.#overrides();
+    const plain = !defer && source.denied.size === 0 && overrides.size === 0;
+    const known = plain ? this.#known.get(source.operation) : undefined;
+    if (known) return known;
+    const normal = normalise(source.document, source.operation, { ...source, defer });
+    const key = `${normal.key} ${deniedKey(source)} ${[...overrides].filter(([, on]) => on).join()}`;
+    const prepared = this.#prepared.getOrMake(key, () => {
+      const shaped =
+        source.denied.size === 0
+          ? normal
+          : normalise(source.document, source.operation, { ...source, denied: none, defer });
+      const { document, introspection } = withoutIntrospection(normal.document, normal.operation);
+      const operation = document.definitions[0] as OperationDefinitionNode;
+      return {
+        source,
+        runs: 0,
+        plan: planOperation(this.#source, { ...normal, document, operation }, overrides),
+        shapes: new Shapes({
+          schema: this.#source.clientSchema,
+          document: shaped.document,
+          operation: shaped.operation,
+          denied: source.denied,
+        }),
+        introspection,
+      };
+    });
+    if (plain) this.#known.set(source.operation, prepared);
+    return prepared;
+  }
+
+  #begin(prepared: Prepared, source: OperationSource, facts: RequestFacts, budget: number): Run {
+    prepared.runs += 1;
+    const { introspection } = prepared;
+    const root: Json = introspection ? this.#introspect(introspection, source) : {};
+    return {
+      root,
+      variables: source.variables,
+      facts,
+      deadline: performance.now() + budget,
+      notes: new Notes(),
+      onFailure: this.#source.onFailure,
+    };
+  }
+
+  #introspect(document: DocumentNode, { variables }: OperationSource): Json {
+    const { data, errors } = executeSync({
+      schema: this.#source.clientSchema,
+      document,
+      rootValue: {},
+      variableValues: variables,
+    });
+    if (errors) throw errors[0];
+    return { ...data };
+  }
+
+  /** Which progressive overrides are on for this request. */
+  #overrides(): Overrides {
+    const { overrideShares } = this.#source;
+    if (overrideShares.size === 0) return noOverrides;
+    return new Map([...overrideShares].map(([label, share]) => [label, Math.random() * 100 < share]));
+  }
+}
+
+/** Tells apart the sets of fields that callers of one document are denied. */
+function deniedKey({ document, denied }: Omit<OperationSource, 'variables'>): string {
+  if (denied.size === 0) return '';
+  return [...denied].map((field) => `${field.loc?.start ?? document.loc?.start}`).join();
+}
+
+const introspective = (selection: SelectionNode): boolean =>
+  selection.kind === Kind.FIELD && (selection.name.value === '__schema' || selection.name.value === '__type');
+
+/** What the schema itself answers, apart from what subgraphs do. */
+function withoutIntrospection(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): { document: DocumentNode; introspection: DocumentNode | undefined } {
+  const fragments = fragmentsOf(document);
+  // Only fragments at the root matter, and only where the document asks about the schema at all.
+  const reaches = (selections: readonly SelectionNode[]): boolean =>
+    selections.some((each) => {
+      if (each.kind === Kind.FIELD) return introspective(each);
+      const inner = each.kind === Kind.INLINE_FRAGMENT ? each : fragments.get(each.name.value);
+      return inner !== undefined && reaches(inner.selectionSet.selections);
+    });
+  if (!reaches(operation.selectionSet.selections)) return { document, introspection: undefined };
+  const split = (selections: readonly SelectionNode[], wanted: boolean): SelectionNode[] =>
+    selections.flatMap((each): SelectionNode[] => {
+      if (each.kind === Kind.FIELD) return introspective(each) === wanted ? [each] : [];
+      const inner = each.kind === Kind.INLINE_FRAGMENT ? each : fragments.get(each.name.value);
+      if (!inner) return [];
+      const kept = split(inner.selectionSet.selections, wanted);
+      const { directives, typeCondition } = {
+        typeCondition: undefined,
+        ...inner,
+        directives: each.directives,
+      };
+      return kept.length === 0
+        ? []
+        : [
+            {
+              kind: Kind.INLINE_FRAGMENT,
+              ...(typeCondition ? { typeCondition } : {}),
+              ...(directives ? { directives } : {}),
+              selectionSet: { kind: Kind.SELECTION_SET, selections: kept },
+            },
+          ];
+    });
+  const part = (wanted: boolean): DocumentNode => ({
+    kind: Kind.DOCUMENT,
+    definitions: [
+      {
+        ...operation,
+        selectionSet: {
+          kind: Kind.SELECTION_SET,
+          selections: split(operation.selectionSet.selections, wanted),
+        },
+      },
+      ...fragments.values(),
+    ],
+  });
+  return { document: part(false), introspection: part(true) };
+}

@@ -1,0 +1,314 @@
+/**
+ * Stage 3, for one fetch of a plan: compiled into a function that finds its targets in the gathered data, sends
+ * one representation for each distinct entity, and merges the answer into all of them. It never rejects: what a
+ * subgraph fails to answer is noted on the objects that it cost.
+ */
+import type { FetchNode } from '@apollo/query-planner';
+import {
+  type FormattedExecutionResult,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  type SelectionSetNode,
+} from 'graphql';
+import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
+import {
+  type PlannedFetch,
+  type SubgraphClient,
+  SubgraphFailure,
+} from '../subgraph-client/subgraph-client.ts';
+import { type Context, compileContexts } from './contexts.ts';
+import { clone, merge } from './merge.ts';
+import type { Failure, Notes } from './notes.ts';
+import { compileRepresentation, type Represent } from './representations.ts';
+import { compileRewrites, type Rewrite } from './rewrites.ts';
+import { SUBGRAPH_RESPONSE_INVALID } from './shape.ts';
+import { compilePath, type FindTargets } from './targets.ts';
+
+type Json = Record<string, unknown>;
+
+/** One execution of a plan. */
+export interface Run {
+  /** What is known so far. */
+  readonly root: Json;
+  readonly variables: Readonly<Json>;
+  readonly facts: RequestFacts;
+  /** `performance.now()` by which the answer is due. */
+  readonly deadline: number;
+  readonly notes: Notes;
+  /** Told of each subgraph that failed. */
+  readonly onFailure: (subgraph: string, error: unknown) => void;
+}
+
+export type Step = (run: Run) => Promise<void> | undefined;
+
+export interface FetchSource {
+  readonly schema: GraphQLSchema;
+  readonly clients: ReadonlyMap<string, SubgraphClient>;
+}
+
+export function compileFetch(node: FetchNode, path: readonly (string | number)[], source: FetchSource): Step {
+  const client = source.clients.get(node.serviceName);
+  if (!client) throw new Error(`The plan names an unknown subgraph ${node.serviceName}`);
+  const fetch: CompiledFetch = {
+    client,
+    operation: plannedFetch(node),
+    variableNames: node.variableUsages ?? [],
+    find: path.length > 0 ? compilePath(path, source.schema) : undefined,
+    output: compileRewrites(node.outputRewrites, source.schema),
+    lostFields: answeredFields(node),
+  };
+  if (!node.requires) return (run) => fetchRoot(fetch, run);
+  const entities: CompiledEntityFetch = {
+    ...fetch,
+    represent: compileRepresentation(node.requires, source.schema),
+    input: compileRewrites(node.inputRewrites, source.schema),
+    contexts: compileContexts(node.contextRewrites, path, source.schema),
+  };
+  return (run) => fetchEntities(entities, run);
+}
+
+interface CompiledFetch {
+  readonly client: SubgraphClient;
+  readonly operation: PlannedFetch;
+  readonly variableNames: readonly string[];
+  readonly find: FindTargets | undefined;
+  readonly output: Rewrite | undefined;
+  /** Response names that the fetch brings: of the root, or of each entity. */
+  readonly lostFields: readonly string[];
+}
+
+interface CompiledEntityFetch extends CompiledFetch {
+  readonly represent: Represent;
+  readonly input: Rewrite | undefined;
+  readonly contexts: Context | undefined;
+}
+
+let fetches = 0;
+
+export function plannedFetch({ operation, operationName, operationKind }: FetchNode): PlannedFetch {
+  const name = operationName === undefined ? '' : `"operationName":${JSON.stringify(operationName)},`;
+  return {
+    id: ++fetches,
+    query: operation,
+    operationName,
+    mutation: operationKind === 'mutation',
+    bodyHead: `{"query":${JSON.stringify(operation)},${name}"variables":`,
+  };
+}
+
+export function pickVariables(names: readonly string[], variables: Readonly<Json>): Json {
+  const picked: Json = {};
+  for (const name of names) {
+    const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
+    if (value !== undefined) picked[name] = value;
+  }
+  return picked;
+}
+
+function targetsOf(fetch: CompiledFetch, run: Run): Json[] {
+  if (!fetch.find) return [run.root];
+  const targets: Json[] = [];
+  fetch.find(run.root, targets);
+  return targets;
+}
+
+function fetchRoot(fetch: CompiledFetch, run: Run): Promise<void> | undefined {
+  const targets = targetsOf(fetch, run);
+  if (targets.length === 0) return undefined;
+  const variables = pickVariables(fetch.variableNames, run.variables);
+  return ask(fetch, variables, JSON.stringify(variables), run).then((answer) => {
+    const { data, errors } = answer;
+    if (!isObject(data)) return loseAll(fetch, targets, failuresOf(answer), run.notes);
+    fetch.output?.(data);
+    for (const [index, target] of targets.entries()) merge(target, index === 0 ? data : clone(data));
+    for (const error of errors ?? [])
+      for (const target of targets) run.notes.place(target, pathOf(error), failureOf(error));
+    return undefined;
+  });
+}
+
+/** Objects that stand for one entity, and what is sent for it. */
+interface Group {
+  readonly representations: Json[];
+  readonly texts: string[];
+  /** For each representation the objects that it stands for. */
+  readonly targets: Json[][];
+  readonly variables: Readonly<Json>;
+}
+
+function fetchEntities(fetch: CompiledEntityFetch, run: Run): Promise<void> | undefined {
+  const targets = targetsOf(fetch, run);
+  if (targets.length === 0) return undefined;
+  if (!fetch.contexts) {
+    const group = represented(fetch, targets, run);
+    return group && fetchGroup(fetch, group, run);
+  }
+  // Entities under different contexts are asked with different variables, so each context is a fetch.
+  const groups = fetch.contexts(run.root).map(({ objects, variables }) => ({
+    group: represented(fetch, objects, run, variables),
+  }));
+  const running = groups.flatMap(({ group }) => (group ? [fetchGroup(fetch, group, run)] : []));
+  return Promise.all(running).then(() => undefined);
+}
+
+function represented(
+  fetch: CompiledEntityFetch,
+  objects: readonly Json[],
+  run: Run,
+  contextual?: Readonly<Json>,
+): Group | undefined {
+  const group: Group = {
+    representations: [],
+    texts: [],
+    targets: [],
+    variables: { ...pickVariables(fetch.variableNames, run.variables), ...contextual },
+  };
+  const places = new Map<string, number>();
+  const seen = new Set<Json>();
+  for (const object of objects) {
+    // One object may stand at several places: an earlier fetch put one answer there.
+    if (seen.has(object)) continue;
+    seen.add(object);
+    const representation = fetch.represent(object);
+    if (!representation) {
+      passOn(fetch, object, run.notes);
+      continue;
+    }
+    fetch.input?.(representation);
+    const text = JSON.stringify(representation);
+    const place = places.get(text);
+    if (place !== undefined) {
+      group.targets[place]?.push(object);
+      continue;
+    }
+    places.set(text, group.texts.length);
+    group.texts.push(text);
+    group.representations.push(representation);
+    group.targets.push([object]);
+  }
+  return group.texts.length > 0 ? group : undefined;
+}
+
+/** What was needed is missing because another fetch failed: then the same is to blame for what is not asked. */
+function passOn(fetch: CompiledFetch, object: Json, notes: Notes): void {
+  const cause = notes.of(object)?.anyFailure;
+  if (cause) notes.lose(object, fetch.lostFields, cause);
+}
+
+async function fetchGroup(fetch: CompiledEntityFetch, group: Group, run: Run): Promise<void> {
+  const variables: Json = { ...group.variables, representations: group.representations };
+  const others = JSON.stringify(group.variables);
+  const list = `"representations":[${group.texts.join(',')}]}`;
+  const text = others === '{}' ? `{${list}` : `${others.slice(0, -1)},${list}`;
+  const answer = await ask(fetch, variables, text, run);
+  const entities = entitiesOf(answer, group.texts.length);
+  const all = group.targets.flat();
+  if (!entities) return loseAll(fetch, all, failuresOf(answer), run.notes);
+  for (const [index, entity] of entities.entries()) {
+    if (!isObject(entity)) continue;
+    fetch.output?.(entity);
+    for (const target of group.targets[index] ?? []) merge(target, entity);
+  }
+  for (const error of answer.errors ?? []) {
+    const [root, index, ...below] = pathOf(error);
+    const hit = root === '_entities' && typeof index === 'number' ? group.targets[index] : undefined;
+    for (const target of hit ?? all) placeInEntity(fetch, target, hit ? below : [], failureOf(error), run);
+  }
+}
+
+function placeInEntity(
+  fetch: CompiledFetch,
+  target: Json,
+  below: readonly (string | number)[],
+  failure: Failure,
+  { notes }: Run,
+): void {
+  if (below.length > 0) notes.place(target, below, failure);
+  else notes.lose(target, fetch.lostFields, failure);
+}
+
+/** The entities of an answer in the order of the representations; `undefined` where it breaks its contract. */
+function entitiesOf({ data }: FormattedExecutionResult, count: number): unknown[] | undefined {
+  const entities = isObject(data) ? data._entities : undefined;
+  if (!Array.isArray(entities) || entities.length !== count) return undefined;
+  return entities.every((each) => each === null || isObject(each)) ? entities : undefined;
+}
+
+function loseAll(
+  fetch: CompiledFetch,
+  targets: readonly Json[],
+  failures: readonly Failure[],
+  notes: Notes,
+): void {
+  for (const target of targets) for (const failure of failures) notes.lose(target, fetch.lostFields, failure);
+}
+
+async function ask(
+  { client, operation }: CompiledFetch,
+  variables: Readonly<Json>,
+  variablesText: string,
+  run: Run,
+): Promise<FormattedExecutionResult> {
+  const { viewer, requestId, signal } = run.facts;
+  const { deadline } = run;
+  try {
+    return await client.execute({ operation, variables, variablesText, viewer, requestId, signal, deadline });
+  } catch (error) {
+    const code = error instanceof SubgraphFailure ? error.code : 'SUBGRAPH_UNAVAILABLE';
+    if (!signal.aborted) run.onFailure(client.name, error);
+    return {
+      errors: [{ message: `Part of the answer is missing: ${client.name} failed`, extensions: { code } }],
+    };
+  }
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const pathOf = ({ path }: GraphQLFormattedError): readonly (string | number)[] =>
+  Array.isArray(path) ? path : [];
+
+const DOWNSTREAM = 'DOWNSTREAM_SERVICE_ERROR';
+
+function failureOf(error: GraphQLFormattedError): Failure {
+  const { message, extensions } = (error ?? {}) as Partial<GraphQLFormattedError>;
+  return {
+    message: typeof message === 'string' ? message : 'A subgraph answered with an error',
+    extensions: isObject(extensions) ? { code: DOWNSTREAM, ...extensions } : { code: DOWNSTREAM },
+  };
+}
+
+const broken: Failure = {
+  message: 'A subgraph answered with something that is no answer to its question',
+  extensions: { code: SUBGRAPH_RESPONSE_INVALID },
+};
+
+/** Why an answer without usable data has none; one failure, so that a lost field is told once. */
+function failuresOf({ errors }: FormattedExecutionResult): readonly Failure[] {
+  const [error] = Array.isArray(errors) ? errors : [];
+  return [error ? failureOf(error) : broken];
+}
+
+/** The response names at the top of what a fetch brings. */
+function answeredFields({ operation, requires }: FetchNode): string[] {
+  const document = parse(operation, { noLocation: true });
+  const fragments = new Map(
+    document.definitions
+      .filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
+      .map((each) => [each.name.value, each.selectionSet]),
+  );
+  const fields = (set: SelectionSetNode): string[] =>
+    set.selections.flatMap((each): string[] => {
+      if (each.kind === Kind.FIELD)
+        return each.name.value === '__typename' ? [] : [each.alias?.value ?? each.name.value];
+      const inner = each.kind === Kind.INLINE_FRAGMENT ? each.selectionSet : fragments.get(each.name.value);
+      return inner ? fields(inner) : [];
+    });
+  const definition = document.definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION);
+  if (!definition) return [];
+  const [first] = definition.selectionSet.selections;
+  const top = requires && first?.kind === Kind.FIELD ? first.selectionSet : definition.selectionSet;
+  return [...new Set(top ? fields(top) : [])];
+}

@@ -1,0 +1,134 @@
+/**
+ * `@defer`: first what is not deferred, then each deferred part as soon as its fetches are done. Results have
+ * the form of `multipart/mixed; deferSpec=20220824`.
+ */
+import { GraphQLError } from 'graphql';
+import type { Run } from './fetch.ts';
+import { clientLabel } from './normalise.ts';
+import { type CompiledPlan, type DeferringRun, FETCH_DONE } from './plan.ts';
+import type { DeferredShape, Shape } from './shape.ts';
+
+type Json = Record<string, unknown>;
+type Path = readonly (string | number)[];
+
+interface Patch {
+  readonly data: Json | null;
+  readonly path: Path;
+  readonly label?: string;
+  readonly errors?: readonly GraphQLError[];
+}
+
+/** The first result carries `data`, every later one `incremental`; the last has `hasNext: false`. */
+export interface IncrementalResult {
+  readonly data?: Json | null;
+  readonly errors?: readonly GraphQLError[];
+  readonly incremental?: readonly Patch[];
+  readonly hasNext: boolean;
+}
+
+export async function* runIncrementally(
+  run: Run,
+  plan: CompiledPlan,
+  shape: Shape,
+): AsyncGenerator<IncrementalResult, undefined> {
+  const parts = new Parts(run);
+  await plan.step?.(parts.run);
+  const { data, errors } = shape.apply(run.root, run.notes);
+  for (const { message, extensions } of run.notes.unplaced)
+    errors.push(new GraphQLError(message, { extensions }));
+  parts.begin(plan, shape, data);
+  yield { data, ...(errors.length > 0 ? { errors } : {}), hasNext: parts.left > 0 };
+  while (parts.left > 0) {
+    const incremental = await parts.next();
+    const hasNext = parts.left > 0;
+    if (incremental.length > 0 || !hasNext)
+      yield { ...(incremental.length > 0 ? { incremental } : {}), hasNext };
+  }
+}
+
+/** The deferred parts of one run. */
+class Parts {
+  readonly run: DeferringRun;
+  readonly #fetches = new Map<string, PromiseWithResolvers<void>>();
+  readonly #ready: (readonly Patch[])[] = [];
+  #woken = Promise.withResolvers<void>();
+  left = 0;
+
+  constructor(run: Run) {
+    this.run = { ...run, [FETCH_DONE]: (id) => this.#fetch(id).resolve() };
+  }
+
+  #fetch(id: string): PromiseWithResolvers<void> {
+    const known = this.#fetches.get(id) ?? Promise.withResolvers<void>();
+    this.#fetches.set(id, known);
+    return known;
+  }
+
+  /** Starts the parts of a plan whose own answer, as the client has it now, is `shaped`. */
+  begin(plan: CompiledPlan, { deferred }: Shape, shaped: Json | null, at: Path = []): void {
+    for (const part of deferred) {
+      const planned = plan.deferred.find(({ label }) => label === part.label);
+      this.left += 1;
+      void this.#runPart(planned?.after ?? [], planned?.plan, part, shaped, at);
+    }
+  }
+
+  async #runPart(
+    after: readonly string[],
+    plan: CompiledPlan | undefined,
+    part: DeferredShape,
+    shaped: Json | null,
+    at: Path,
+  ): Promise<void> {
+    await Promise.all(after.map((id) => this.#fetch(id).promise));
+    await plan?.step?.(this.run);
+    const label = clientLabel(part.label);
+    const patches: Patch[] = [];
+    for (const { object, path } of placesOf(part, this.run.root, shaped, at)) {
+      const { data, errors } = part.shape.apply(object, this.run.notes, path);
+      const told = errors.length > 0 ? { errors } : {};
+      patches.push({ data, path, ...(label === undefined ? {} : { label }), ...told });
+      if (part.shape.deferred.length > 0)
+        this.begin(plan ?? { step: undefined, deferred: [] }, part.shape, data, path);
+    }
+    this.left -= 1;
+    this.#ready.push(patches);
+    this.#woken.resolve();
+  }
+
+  /** The parts that are ready, at least one. */
+  async next(): Promise<Patch[]> {
+    await this.#woken.promise;
+    this.#woken = Promise.withResolvers();
+    return this.#ready.splice(0).flat();
+  }
+}
+
+interface Place {
+  readonly object: Json;
+  readonly path: Path;
+}
+
+/** Where the objects of a part lie that the client knows: not below what became null for it. */
+function placesOf(part: DeferredShape, root: Json, shaped: Json | null, at: Path): Place[] {
+  const places: Place[] = [];
+  const walk = (value: unknown, seen: unknown, names: readonly string[], path: Path): void => {
+    if (typeof value !== 'object' || value === null || typeof seen !== 'object' || seen === null) return;
+    if (Array.isArray(value)) {
+      for (const [index, each] of value.entries())
+        walk(each, (seen as unknown[])[index], names, [...path, index]);
+      return;
+    }
+    const [name, ...rest] = names;
+    if (name === undefined) {
+      if (part.appliesTo(value as Json)) places.push({ object: value as Json, path });
+    } else if (Object.hasOwn(value, name) && Object.hasOwn(seen, name))
+      walk((value as Json)[name], (seen as Json)[name], rest, [...path, name]);
+  };
+  // A part within a part begins where that lies; both are reached from the root by their own names.
+  let object: unknown = root;
+  for (const step of at) object = (object as Record<string | number, unknown> | undefined)?.[step];
+  const depth = at.filter((step) => typeof step === 'string').length;
+  walk(object, shaped, part.path.slice(depth), at);
+  return places;
+}

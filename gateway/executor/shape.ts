@@ -1,0 +1,434 @@
+/**
+ * Stage 5: the answer as the client asked for it. Given the merged data of all fetches, it keeps the selected
+ * fields in their order, checks each value against its type, and applies the specification's rules for nulls and
+ * errors. What went wrong on the way was noted on the objects that it cost (`notes.ts`) and becomes errors here,
+ * where the client's own paths are known; a null whose reason was told is not told again.
+ */
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
+import { booleanOf, fragmentsOf } from './normalise.ts';
+import { MAX_ERRORS, type Notes } from './notes.ts';
+
+export const SUBGRAPH_RESPONSE_INVALID = 'SUBGRAPH_RESPONSE_INVALID';
+export const UNAUTHORIZED_FIELD_OR_TYPE = 'UNAUTHORIZED_FIELD_OR_TYPE';
+
+type Json = Record<string, unknown>;
+
+/** A value that must be null and whose error is told already. */
+const LOST = Symbol('lost');
+
+/** State of one shaping. */
+interface Shaping {
+  readonly notes: Notes;
+  readonly errors: GraphQLError[];
+  /** Of the value at hand, from the root of the response. */
+  readonly path: (string | number)[];
+}
+
+type Complete = (value: unknown, shaping: Shaping) => unknown;
+
+interface ShapedField {
+  readonly name: string;
+  readonly complete: Complete;
+  /** Its name means something on every object, so only an own property is the value. */
+  readonly guarded: boolean;
+}
+
+/** A deferred part of the selection: where it lies and how it is shaped. */
+export interface DeferredShape {
+  readonly label: string;
+  /** Response names from the root to the fragment; lists in between are walked. */
+  readonly path: readonly string[];
+  /** Whether the fragment is on this object's type. */
+  appliesTo(object: Readonly<Record<string, unknown>>): boolean;
+  readonly shape: Shape;
+}
+
+export interface Shaped {
+  readonly data: Json | null;
+  readonly errors: GraphQLError[];
+}
+
+export interface Shape {
+  /** Parts that were left out because they are deferred; of this level and, through them, of those below. */
+  readonly deferred: readonly DeferredShape[];
+  /** `path` is where the object lies in the response. */
+  apply(object: unknown, notes: Notes, path?: readonly (string | number)[]): Shaped;
+}
+
+export interface ShapeSource {
+  readonly schema: GraphQLSchema;
+  /** As the client sent it, with deferred fragments labelled. */
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly denied: ReadonlySet<FieldNode>;
+}
+
+/** The shapes of one operation: one for each combination of the variables of its `@include` and `@skip`. */
+export class Shapes {
+  readonly #source: ShapeSource;
+  readonly #conditions: readonly string[];
+  readonly #shapes = new Map<string, Shape>();
+
+  constructor(source: ShapeSource) {
+    this.#source = source;
+    this.#conditions = conditionsOf(source.document);
+  }
+
+  for(variables: Readonly<Record<string, unknown>>): Shape {
+    const { operation } = this.#source;
+    let key = '';
+    for (const name of this.#conditions) key += booleanOf(name, operation, variables) ? '1' : '0';
+    let shape = this.#shapes.get(key);
+    if (!shape) {
+      if (this.#shapes.size >= MAX_SHAPES) this.#shapes.clear();
+      const on = new Set(this.#conditions.filter((_, index) => key[index] === '1'));
+      shape = new ShapeCompiler(this.#source, on).root();
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
+}
+
+const MAX_SHAPES = 64;
+
+/** Names of the variables that decide on `@include` and `@skip`. */
+function conditionsOf(document: DocumentNode): string[] {
+  const names = new Set<string>();
+  const walk = (set: SelectionSetNode): void => {
+    for (const selection of set.selections) {
+      for (const directive of selection.directives ?? []) {
+        if (directive.name.value !== 'include' && directive.name.value !== 'skip') continue;
+        const value = directive.arguments?.[0]?.value;
+        if (value?.kind === Kind.VARIABLE) names.add(value.name.value);
+      }
+      if (selection.kind !== Kind.FRAGMENT_SPREAD && selection.selectionSet) walk(selection.selectionSet);
+    }
+  };
+  for (const definition of document.definitions)
+    if ('selectionSet' in definition) walk(definition.selectionSet);
+  return [...names].sort();
+}
+
+/** The fields of one object type, in the order of the response, each with all places that select it. */
+type Collected = Map<string, FieldNode[]>;
+
+interface DeferredPart {
+  readonly label: string;
+  readonly path: readonly string[];
+  readonly set: SelectionSetNode;
+  readonly type: GraphQLNamedType;
+}
+
+class ShapeCompiler {
+  readonly #source: ShapeSource;
+  readonly #on: ReadonlySet<string>;
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+
+  constructor(source: ShapeSource, on: ReadonlySet<string>) {
+    this.#source = source;
+    this.#on = on;
+    this.#fragments = fragmentsOf(source.document);
+  }
+
+  root(): Shape {
+    const { schema, operation } = this.#source;
+    const type = schema.getRootType(operation.operation);
+    if (!type) throw new Error(`The schema has no ${operation.operation} type`);
+    return this.#shape([operation.selectionSet], type, []);
+  }
+
+  #shape(sets: readonly SelectionSetNode[], type: GraphQLNamedType, path: readonly string[]): Shape {
+    const parts: DeferredPart[] = [];
+    const complete = this.#object(sets, type, path, parts);
+    const deferred = parts.map(({ label, path: at, set, type: of }) => ({
+      label,
+      path: at,
+      appliesTo: ({ __typename }: Json) => this.#isOf(__typename, of),
+      shape: this.#shape([set], of, at),
+    }));
+    return {
+      deferred,
+      apply(object, notes, at = []) {
+        const shaping: Shaping = { notes, errors: [], path: [...at] };
+        const data = complete(object, shaping);
+        return { data: data === LOST ? null : (data as Json | null), errors: shaping.errors };
+      },
+    };
+  }
+
+  /** Completes an object of a type known now, or by its `__typename` where the type is abstract. */
+  #object(
+    sets: readonly SelectionSetNode[],
+    type: GraphQLNamedType,
+    path: readonly string[],
+    parts: DeferredPart[],
+  ): Complete {
+    const { schema } = this.#source;
+    if (isObjectType(type)) {
+      const fields = this.#fields(sets, type, type, path, parts);
+      return (value, shaping) =>
+        isObject(value) ? completeFields(value, fields, shaping) : wrong(type.name, shaping);
+    }
+    const byType = new Map<string, readonly ShapedField[] | null>();
+    if (isAbstractType(type)) {
+      // Compiled at once, not when first met: deferred parts have to be known before anything runs.
+      for (const possible of schema.getPossibleTypes(type))
+        byType.set(possible.name, this.#fields(sets, possible, type, path, parts));
+    }
+    return (value, shaping) => {
+      if (!isObject(value)) return wrong(type.name, shaping);
+      const fields = byType.get(value.__typename as string);
+      // A type that this schema does not show, or none at all.
+      if (!fields) return hidden(value, schema) ? null : wrong(type.name, shaping);
+      return completeFields(value, fields, shaping);
+    };
+  }
+
+  /** `declared` is the type of the position, which may be abstract; `type` one that its objects can have. */
+  #fields(
+    sets: readonly SelectionSetNode[],
+    type: GraphQLObjectType,
+    declared: GraphQLNamedType,
+    path: readonly string[],
+    parts: DeferredPart[],
+  ): readonly ShapedField[] {
+    const collected: Collected = new Map();
+    for (const set of sets) this.#collect(set, type, declared, path, parts, collected);
+    return [...collected].map(([name, nodes]) => ({
+      name,
+      guarded: name in Object.prototype,
+      complete: this.#field(name, nodes, type, path, parts),
+    }));
+  }
+
+  #field(
+    name: string,
+    nodes: readonly FieldNode[],
+    parent: GraphQLObjectType,
+    path: readonly string[],
+    parts: DeferredPart[],
+  ): Complete {
+    const [node] = nodes as [FieldNode];
+    const field = node.name.value;
+    if (field === '__typename') return () => parent.name;
+    // Introspection was executed as a whole and is complete.
+    if (field === '__schema' || field === '__type') return (value) => value ?? null;
+    const definition = parent.getFields()[field];
+    if (!definition) throw new Error(`${parent.name} has no field ${field}`);
+    if (nodes.some((each) => this.#source.denied.has(each))) return denied(definition.type);
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    return this.#type(definition.type, `${parent.name}.${field}`, sets, [...path, name], parts);
+  }
+
+  #type(
+    type: GraphQLOutputType,
+    coordinate: string,
+    sets: readonly SelectionSetNode[],
+    path: readonly string[],
+    parts: DeferredPart[],
+  ): Complete {
+    if (isNonNullType(type))
+      return nonNull(this.#bare(type.ofType, coordinate, sets, path, parts), coordinate);
+    const complete = this.#bare(type, coordinate, sets, path, parts);
+    return (value, shaping) => {
+      if (value === null || value === undefined) return null;
+      const done = complete(value, shaping);
+      return done === LOST ? null : done;
+    };
+  }
+
+  /** Of a value that is there, whether or not it may be null. */
+  #bare(
+    type: GraphQLOutputType,
+    coordinate: string,
+    sets: readonly SelectionSetNode[],
+    path: readonly string[],
+    parts: DeferredPart[],
+  ): Complete {
+    if (isListType(type)) return list(this.#type(type.ofType, coordinate, sets, path, parts), coordinate);
+    if (isLeafType(type)) return leaf(type);
+    return this.#object(sets, type as GraphQLNamedType, path, parts);
+  }
+
+  #collect(
+    set: SelectionSetNode,
+    type: GraphQLObjectType,
+    declared: GraphQLNamedType,
+    path: readonly string[],
+    parts: DeferredPart[],
+    collected: Collected,
+  ): void {
+    for (const selection of set.selections) {
+      if (!this.#included(selection)) continue;
+      if (selection.kind === Kind.FIELD) {
+        const name = selection.alias?.value ?? selection.name.value;
+        const nodes = collected.get(name);
+        if (nodes) nodes.push(selection);
+        else collected.set(name, [selection]);
+        continue;
+      }
+      const fragment =
+        selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
+      if (!fragment || !this.#applies(fragment.typeCondition?.name.value, type)) continue;
+      const condition = fragment.typeCondition?.name.value;
+      const narrowed = (condition && this.#source.schema.getType(condition)) || declared;
+      const label = deferLabel(selection.directives);
+      if (label === undefined) this.#collect(fragment.selectionSet, type, narrowed, path, parts, collected);
+      else if (!parts.some((part) => part.label === label))
+        parts.push({ label, path, set: fragment.selectionSet, type: narrowed });
+    }
+  }
+
+  #isOf(typename: unknown, type: GraphQLNamedType): boolean {
+    if (typeof typename !== 'string') return true;
+    const is = this.#source.schema.getType(typename);
+    return isObjectType(is) && this.#applies(type.name, is);
+  }
+
+  #applies(condition: string | undefined, type: GraphQLObjectType): boolean {
+    if (condition === undefined || condition === type.name) return true;
+    const { schema } = this.#source;
+    const of = schema.getType(condition);
+    return isAbstractType(of) && schema.isSubType(of, type);
+  }
+
+  #included({ directives }: { readonly directives?: FieldNode['directives'] }): boolean {
+    for (const directive of directives ?? []) {
+      const wanted = { include: true, skip: false }[directive.name.value];
+      if (wanted === undefined) continue;
+      const value = directive.arguments?.[0]?.value;
+      const is = value?.kind === Kind.VARIABLE ? this.#on.has(value.name.value) : booleanLiteral(value);
+      if (is !== wanted) return false;
+    }
+    return true;
+  }
+}
+
+const booleanLiteral = (value: { readonly kind: Kind; readonly value?: unknown } | undefined): boolean =>
+  value?.value === true;
+
+function deferLabel(directives: FieldNode['directives']): string | undefined {
+  const defer = directives?.find(({ name }) => name.value === 'defer');
+  const label = defer?.arguments?.find(({ name }) => name.value === 'label')?.value;
+  return label?.kind === Kind.STRING ? label.value : undefined;
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function completeFields(value: Json, fields: readonly ShapedField[], shaping: Shaping): unknown {
+  const { path, notes } = shaping;
+  const noted = notes.of(value);
+  const depth = path.length;
+  const shaped: Json = {};
+  for (let index = 0; index < fields.length; index += 1) {
+    const { name, complete, guarded } = fields[index] as ShapedField;
+    const given = guarded && !Object.hasOwn(value, name) ? undefined : value[name];
+    path[depth] = name;
+    if (noted) noted.tell(name, given, path, shaping.errors);
+    const done = complete(given, shaping);
+    path.length = depth;
+    if (done === LOST) return LOST;
+    shaped[name] = done;
+  }
+  return shaped;
+}
+
+function nonNull(complete: Complete, coordinate: string): Complete {
+  return (value, shaping) => {
+    if (value !== null && value !== undefined) {
+      const done = complete(value, shaping);
+      if (done !== null) return done;
+    }
+    if (!isTold(shaping))
+      tell(shaping, `Cannot return null for non-nullable field ${coordinate}.`, INTERNAL_SERVER_ERROR);
+    return LOST;
+  };
+}
+
+/** Whether an error says already why the value at hand is null: one at its path or below. */
+function isTold({ errors, path }: Shaping): boolean {
+  return errors.some(({ path: of }) => path.every((step, index) => of?.[index] === step));
+}
+
+function list(complete: Complete, coordinate: string): Complete {
+  return (value, shaping) => {
+    if (!Array.isArray(value)) return wrong(`a list at ${coordinate}`, shaping);
+    const { path } = shaping;
+    const depth = path.length;
+    const shaped = new Array<unknown>(value.length);
+    for (let index = 0; index < value.length; index += 1) {
+      path[depth] = index;
+      const done = complete(value[index], shaping);
+      path.length = depth;
+      if (done === LOST) return LOST;
+      shaped[index] = done;
+    }
+    return shaped;
+  };
+}
+
+const INT_LIMIT = 2 ** 31;
+const scalars: Record<string, (value: unknown) => boolean> = {
+  String: (value) => typeof value === 'string',
+  ID: (value) => typeof value === 'string',
+  Boolean: (value) => typeof value === 'boolean',
+  Int: (value) => Number.isInteger(value) && (value as number) >= -INT_LIMIT && (value as number) < INT_LIMIT,
+  Float: (value) => typeof value === 'number' && Number.isFinite(value),
+};
+
+function leaf(type: GraphQLNamedType): Complete {
+  const { name } = type;
+  if (isEnumType(type)) {
+    const values = new Set<unknown>(type.getValues().map((each) => each.name));
+    return (value, shaping) => (values.has(value) ? value : wrong(name, shaping));
+  }
+  const isRight = scalars[name];
+  // What a scalar of the schema's own looks like is its subgraph's to know.
+  if (!isRight) return (value) => value;
+  if (name !== 'ID') return (value, shaping) => (isRight(value) ? value : wrong(name, shaping));
+  return (value, shaping) => {
+    if (typeof value === 'string') return value;
+    return Number.isSafeInteger(value) ? String(value) : wrong(name, shaping);
+  };
+}
+
+function denied(type: GraphQLOutputType): Complete {
+  return (_value, shaping) => {
+    tell(shaping, 'The field is not for this caller', UNAUTHORIZED_FIELD_OR_TYPE);
+    return isNonNullType(type) ? LOST : null;
+  };
+}
+
+/** Whether an object is of a type of the supergraph that this schema leaves out. */
+const hidden = (value: Json, schema: GraphQLSchema): boolean =>
+  typeof value.__typename === 'string' && schema.getType(value.__typename) === undefined;
+
+function wrong(expected: string, shaping: Shaping): typeof LOST {
+  tell(shaping, `A subgraph answered with something else than ${expected}`, SUBGRAPH_RESPONSE_INVALID);
+  return LOST;
+}
+
+function tell({ errors, path }: Shaping, message: string, code: string): void {
+  if (errors.length >= MAX_ERRORS) return;
+  errors.push(new GraphQLError(message, { path: [...path], extensions: { code } }));
+}

@@ -1,0 +1,140 @@
+/**
+ * Keeps one bad subgraph from costing more than its own fields: at most so many requests at once, none for a
+ * while after many failed in a row, and identical queries of one viewer that are on their way are sent once.
+ */
+import {
+  BrokenCircuitError,
+  type BulkheadPolicy,
+  BulkheadRejectedError,
+  bulkhead,
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from 'cockatiel';
+import type { FormattedExecutionResult } from 'graphql';
+import type { Viewer } from '#shared/kernel/viewer.ts';
+import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
+import type { SubgraphCall } from '#shared/runtime/server/subgraph-executor.ts';
+import { clone } from '../executor/merge.ts';
+import {
+  type RouteRequest,
+  type SubgraphClient,
+  SubgraphFailure,
+  type SubgraphRequest,
+} from './subgraph-client.ts';
+
+export interface Guards {
+  /** Requests at once; as many again, times ten, may wait. */
+  readonly concurrency: number;
+  /** So many failures in a row and nothing is sent for `restAfterFailures`. */
+  readonly failuresInARow: number;
+  /** Milliseconds. */
+  readonly restAfterFailures: number;
+}
+
+interface InFlight {
+  readonly waiting: PromiseWithResolvers<FormattedExecutionResult>[];
+}
+
+export class GuardedClient implements SubgraphClient {
+  readonly name: string;
+  readonly #client: SubgraphClient;
+  readonly #bulkhead: BulkheadPolicy;
+  readonly #breaker: CircuitBreakerPolicy;
+  readonly #inFlight = new Map<string, InFlight>();
+
+  constructor(client: SubgraphClient, guards: Guards) {
+    this.name = client.name;
+    this.#client = client;
+    this.#bulkhead = bulkhead(guards.concurrency, guards.concurrency * 10);
+    this.#breaker = circuitBreaker(
+      handleWhen((error) => error instanceof SubgraphFailure && !error.abandoned),
+      {
+        halfOpenAfter: guards.restAfterFailures,
+        breaker: new ConsecutiveBreaker(guards.failuresInARow),
+      },
+    );
+  }
+
+  execute(request: SubgraphRequest): Promise<FormattedExecutionResult> {
+    if (request.operation.mutation) {
+      // What is asked after a change must not share an answer from before it.
+      return this.#guarded(request).finally(() => this.#inFlight.clear());
+    }
+    const key = `${request.operation.id} ${scopeOf(request.viewer)} ${request.variablesText}`;
+    const known = this.#inFlight.get(key);
+    if (known) {
+      const waiting = Promise.withResolvers<FormattedExecutionResult>();
+      known.waiting.push(waiting);
+      return waiting.promise;
+    }
+    return this.#first(key, request);
+  }
+
+  /** Sends, and answers everybody who asked the same meanwhile. */
+  async #first(key: string, request: SubgraphRequest): Promise<FormattedExecutionResult> {
+    const flight: InFlight = { waiting: [] };
+    const { waiting } = flight;
+    this.#inFlight.set(key, flight);
+    const landed = () => this.#inFlight.get(key) === flight && this.#inFlight.delete(key);
+    try {
+      const answer = await this.#guarded(request);
+      landed();
+      // Each merges its answer into its own data, so each needs a copy, made before the first begins.
+      for (const each of waiting) each.resolve(clone(answer));
+      return answer;
+    } catch (error) {
+      landed();
+      // Those that still wait must not suffer when the first client leaves: one of them asks anew.
+      if (request.signal.aborted && waiting.length > 0) this.#again(waiting, request);
+      else for (const each of waiting) each.reject(error);
+      throw error;
+    }
+  }
+
+  #again(waiting: InFlight['waiting'], request: SubgraphRequest): void {
+    const signal = new AbortController().signal;
+    this.execute({ ...request, signal }).then(
+      (answer) => {
+        for (const each of waiting) each.resolve(clone(answer));
+      },
+      (error: unknown) => {
+        for (const each of waiting) each.reject(error);
+      },
+    );
+  }
+
+  async #guarded(request: SubgraphRequest): Promise<FormattedExecutionResult> {
+    try {
+      return await this.#bulkhead.execute(() => this.#breaker.execute(() => this.#client.execute(request)));
+    } catch (error) {
+      if (error instanceof BrokenCircuitError || error instanceof BulkheadRejectedError)
+        throw new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
+      throw error;
+    }
+  }
+
+  subscribe(call: SubgraphCall) {
+    return this.#client.subscribe(call);
+  }
+
+  fetchRoute(request: RouteRequest, facts: RequestFacts): Promise<Response> {
+    return this.#client.fetchRoute(request, facts);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#client[Symbol.asyncDispose]() as Promise<void>;
+  }
+}
+
+const scopes = new WeakMap<Viewer, string>();
+
+/** What of a viewer reaches subgraphs: answers may be shared only where it is equal. */
+export function scopeOf(viewer: Viewer): string {
+  const known = scopes.get(viewer);
+  if (known !== undefined) return known;
+  const scope = JSON.stringify(viewer, Object.keys(viewer).sort());
+  scopes.set(viewer, scope);
+  return scope;
+}
