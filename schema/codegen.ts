@@ -1,11 +1,13 @@
 /**
- * Generates the resolver types of every subgraph (subgraphs/<name>/<name>.generated.ts) and the typed
- * documents of the client operations (schema/operations/operations.generated.ts). `--check` fails on drift;
- * names of subgraphs limit the work to their resolver types, without composing.
+ * Generates the resolver types of every subgraph (subgraphs/<name>/<name>.generated.ts), the typed documents of
+ * the client operations (schema/operations/operations.generated.ts), and their texts by SHA-256: what the
+ * gateway trusts (schema/trusted-documents.json). `--check` fails on drift; names of subgraphs limit the work to
+ * their resolver types, without composing.
  *
  * A service says what its resolvers' parents look like by exporting `<Type>View` from `<service>.service.ts`;
  * types without a view are passed around as the schema declares them.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +16,7 @@ import * as typedDocuments from '@graphql-codegen/typed-document-node';
 import * as typescript from '@graphql-codegen/typescript';
 import * as operationTypes from '@graphql-codegen/typescript-operations';
 import * as resolverTypes from '@graphql-codegen/typescript-resolvers';
-import { type DocumentNode, parse } from 'graphql';
+import { type DocumentNode, parse, print } from 'graphql';
 import { listSubgraphs, projectRoot } from '#shared/runtime/rover.ts';
 import { readSdl } from '#shared/runtime/sdl.ts';
 import { compose } from './compose.ts';
@@ -144,6 +146,16 @@ async function operations(api: string): Promise<string> {
   return banner + generated;
 }
 
+/** The typed documents, as clients that were built with them print them. */
+function trustedDocuments(generated: string): string {
+  const documents = [...generated.matchAll(/^export const \w+ = (\{.*\}) as unknown as DocumentNode/gm)];
+  const byHash = documents.map(([, document = '']) => {
+    const text = print(JSON.parse(document) as DocumentNode);
+    return [createHash('sha256').update(text).digest('hex'), text] as const;
+  });
+  return `${JSON.stringify(Object.fromEntries(byHash), null, 2)}\n`;
+}
+
 const check = process.argv.includes('--check');
 const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const wanted = new Map<string, string>();
@@ -154,7 +166,9 @@ for (const { name } of listSubgraphs()) {
 }
 if (only.length === 0) {
   const { files } = await compose();
-  wanted.set('schema/operations/operations.generated.ts', await operations(files.get('schema/api.graphql')!));
+  const typed = await operations(files.get('schema/api.graphql')!);
+  wanted.set('schema/operations/operations.generated.ts', typed);
+  wanted.set('schema/trusted-documents.json', trustedDocuments(typed));
 }
 
 const drifted: string[] = [];

@@ -1,6 +1,6 @@
 /** A composed supergraph from the SDL of its subgraphs, as policy looks at it. */
 import { composeServices } from '@apollo/composition';
-import { Supergraph } from '@apollo/federation-internals';
+import { ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import {
   type DocumentNode,
   type GraphQLSchema,
@@ -34,7 +34,8 @@ export function composed(...subgraphs: string[]): GraphQLSchema {
   }));
   const { supergraphSdl, errors } = composeServices(services);
   if (!supergraphSdl) throw new Error(errors?.map(String).join('\n'));
-  return Supergraph.build(supergraphSdl).schema.toGraphQLJSSchema();
+  const supportedFeatures = ROUTER_SUPPORTED_SUPERGRAPH_FEATURES;
+  return Supergraph.build(supergraphSdl, { supportedFeatures }).schema.toGraphQLJSSchema();
 }
 
 /** A valid document and its only operation. */
