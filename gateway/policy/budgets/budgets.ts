@@ -81,7 +81,7 @@ export class Budgets implements AsyncDisposable {
     const { drawn, endsIn } = await this.#take(key, size);
     const granted = Math.max(0, Math.min(size, limit - (drawn - size)));
     bucket.left += granted;
-    bucket.exhausted = granted < size;
+    bucket.exhausted = drawn >= limit;
     bucket.until = performance.now() + endsIn;
   }
 
