@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly limits: Limits;
   /** What the gateway does not offer. */
   readonly without: ReadonlySet<Capability>;
+  /** For one case, beside the limit that it waits for. Milliseconds. */
+  readonly caseTimeout?: number;
   readonly onResult?: (result: CaseResult) => void;
 }
 
@@ -57,7 +59,7 @@ async function runCase(each: Case, options: RunOptions): Promise<CaseResult> {
   const faults: string[] = [];
   const note = (error: unknown) => faults.push(messageOf(error));
   await within(
-    CASE_TIMEOUT + (each.waitsFor ? limits[each.waitsFor] : 0),
+    (options.caseTimeout ?? CASE_TIMEOUT) + (each.waitsFor ? limits[each.waitsFor] : 0),
     'the case',
     each.run(context),
   ).catch(note);

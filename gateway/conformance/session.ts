@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Capability, type Case, defaultLimits, type Limits, type Target } from './case.ts';
 import { freePort, GatewayProcess, type Preset } from './gateway-process.ts';
-import { type CaseResult, runCases } from './runner.ts';
+import { type CaseResult, type RunOptions, runCases } from './runner.ts';
 import { Shop } from './subgraphs/shop.ts';
 import { SupergraphFile, untilServed } from './supergraph.ts';
 
@@ -75,22 +75,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** Against another address than the gateway's own, where one is given: a proxy in front of it, say. */
-  run(
-    cases: readonly Case[],
-    options: { target?: Target; limits?: Partial<Limits>; onResult?: (result: CaseResult) => void } = {},
-  ): Promise<CaseResult[]> {
-    const { shop, supergraph } = this;
-    const { target = this.target, onResult } = options;
-    const limits = { ...this.limits, ...options.limits };
-    return runCases({
-      cases,
-      target,
-      shop,
-      supergraph,
-      limits,
-      without: this.#without,
-      ...(onResult && { onResult }),
-    });
+  run(cases: readonly Case[], options: Partial<RunOptions> = {}): Promise<CaseResult[]> {
+    const { shop, supergraph, target, limits } = this;
+    return runCases({ cases, target, shop, supergraph, limits, without: this.#without, ...options });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

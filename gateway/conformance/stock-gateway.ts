@@ -8,7 +8,14 @@ import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
 import { expressMiddleware } from '@as-integrations/express5';
 import express from 'express';
-import { type ExecutionArgs, type GraphQLSchema, OperationTypeNode, print } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  OperationTypeNode,
+  print,
+} from 'graphql';
 import { useServer as serveSubscriptions } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 
@@ -23,24 +30,29 @@ const apollo = new ApolloServer({ gateway, logger });
 await apollo.start();
 const server = createServer(express().use('/graphql', express.json(), expressMiddleware(apollo)));
 
-function run({ document, operationName, variableValues }: ExecutionArgs) {
+async function run({ document, operationName, variableValues }: ExecutionArgs) {
   const query = print(document);
   const operation = document.definitions.find((each) => each.kind === 'OperationDefinition')!;
   const subscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
-  return gateway.executor({
-    document,
-    operation,
-    operationName: operationName ?? null,
-    queryHash: `${subscription} ${operationName} ${query}`,
-    request: { query, operationName: operationName ?? undefined, variables: { ...variableValues } },
-    context: {},
-    cache: apollo.cache,
-    schema: schema!,
-    logger,
-    metrics: {},
-    overallCachePolicy: undefined,
-    source: query,
-  } as never) as never;
+  try {
+    return (await gateway.executor({
+      document,
+      operation,
+      operationName: operationName ?? null,
+      queryHash: `${subscription} ${operationName} ${query}`,
+      request: { query, operationName: operationName ?? undefined, variables: { ...variableValues } },
+      context: {},
+      cache: apollo.cache,
+      schema: schema!,
+      logger,
+      metrics: {},
+      overallCachePolicy: undefined,
+      source: query,
+    } as never)) as ExecutionResult;
+  } catch (error) {
+    // Uncaught it would close the socket, and all other subscriptions with it.
+    return { errors: [error instanceof GraphQLError ? error : new GraphQLError(String(error))] };
+  }
 }
 
 serveSubscriptions(

@@ -25,11 +25,6 @@ const outage = (name: string, title: string, fail: (context: Context) => Promise
     await fail(context);
     context.store.place({ product, buyer });
     const result = await operation.next();
-    assert.deepEqual(
-      (result.data?.orderPlaced as { number: number; buyer: unknown }).number,
-      1,
-      'the event itself arrives',
-    );
     assert.deepEqual(result.data, {
       orderPlaced: { number: 1, product: { id: product, name: null }, buyer: { name: `name of ${buyer}` } },
     });

@@ -114,6 +114,9 @@ export const pressure = group('pressure', [
         }
       }
       await context.untilWatching(0);
+      const operation = await context.watch(await context.connect(), '{ number }');
+      context.store.place({});
+      assert.deepEqual(numbersOf(await operation.take(1)), [context.store.orders.log.length]);
     },
   },
 ]);

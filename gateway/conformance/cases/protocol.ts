@@ -28,6 +28,22 @@ const invalid = (
   },
 });
 
+/** Servers may refuse a subprotocol in the handshake already. */
+const notOpened = (name: string, who: string, protocols: readonly string[]): CaseOfGroup => ({
+  name,
+  title: `${who} is closed with 4406, or not opened at all`,
+  run: async (context) => {
+    await context.connect();
+    const socket = context.attempt({ protocols });
+    const opened = await socket.opened().then(
+      () => true,
+      () => false,
+    );
+    if (opened) await closes(socket, 4406);
+    await context.connect();
+  },
+});
+
 const subscribeTo = (context: Context) => ({
   query: onStore('orderPlaced', order),
   variables: { store: context.storeName },
@@ -43,30 +59,8 @@ export const protocol = group('protocol', [
       await socket.init();
     },
   },
-  {
-    name: 'subprotocol-missing',
-    title: 'a socket without subprotocol is closed with 4406, or not opened at all',
-    run: async (context) => {
-      const socket = context.attempt({ protocols: [] });
-      const opened = await socket.opened().then(
-        () => true,
-        () => false,
-      );
-      if (opened) await closes(socket, 4406);
-    },
-  },
-  {
-    name: 'subprotocol-unknown',
-    title: 'a socket of another subprotocol is closed with 4406, or not opened at all',
-    run: async (context) => {
-      const socket = context.attempt({ protocols: ['mqtt'] });
-      const opened = await socket.opened().then(
-        () => true,
-        () => false,
-      );
-      if (opened) await closes(socket, 4406);
-    },
-  },
+  notOpened('subprotocol-missing', 'a socket without subprotocol', []),
+  notOpened('subprotocol-unknown', 'a socket of another subprotocol', ['mqtt']),
   {
     name: 'ack',
     title: 'connection_init is acknowledged, with and without a payload',

@@ -181,6 +181,9 @@ export const serverSentEvents = group(
         for (let times = 0; times < 10; times += 1)
           (await context.stream({ query: onStore('orderPlaced', '{ number }') })).close();
         await context.untilWatching(0);
+        const stream = await context.streamOf('{ number }');
+        place(context, 1);
+        assert.deepEqual(numbersOf(await stream.take(1)), [1]);
       },
     },
     {

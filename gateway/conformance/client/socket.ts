@@ -38,7 +38,7 @@ export class Socket {
   readonly #socket: WebSocket;
   readonly #patience: number;
   readonly #operations = new Map<string, Operation>();
-  /** Ids that the client completed and has not used again: what is on its way for them is no fault. */
+  /** Ids that the client completed: what is on its way for them, up to the next round trip, is no fault. */
   readonly #left = new Set<string>();
   #lastId = 0;
   /** Messages that belong to no operation. */
@@ -103,10 +103,12 @@ export class Socket {
     return message;
   }
 
-  /** Everything that the server sent before it answered this has arrived. */
+  /** What the server had sent before it read this has arrived; what was completed before is over from now on. */
   async roundTrip(): Promise<void> {
+    const left = [...this.#left];
     this.send({ type: 'ping' });
     await this.expect('pong');
+    for (const id of left) this.#left.delete(id);
   }
 
   subscribe(request: Request, id = `op-${++this.#lastId}`): Operation {
