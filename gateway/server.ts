@@ -14,10 +14,13 @@ import { GuardedClient } from './subgraph-client/guarded-client.ts';
 import { LocalClient } from './subgraph-client/local-client.ts';
 import { RemoteClient } from './subgraph-client/remote-client.ts';
 import type { SubgraphClient } from './subgraph-client/subgraph-client.ts';
+import { ConnectionLimits } from './subscriptions/connection-limits.ts';
+import { SubscriptionDesk } from './subscriptions/desk.ts';
 import { type ConnectSubgraph, Supergraph } from './supergraph.ts';
+import { supergraphOf } from './transports/graphql-http.ts';
 import { createSocketTransport } from './transports/graphql-ws.ts';
 import { createHttpTransport } from './transports/http.ts';
-import { AccessTokens } from './viewer.ts';
+import { createEventStreamTransport } from './transports/server-sent-events.ts';
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -48,20 +51,31 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const policy = opened.use(
     await createPolicy({ config, clients: () => supergraph.graph.clients, clock, logger }),
   );
-  const tokens = new AccessTokens(config.ACCESS_TOKEN_PUBLIC_KEYS, clock);
+  const supergraphs = { whole: supergraph, contracts };
+  const desk = opened.use(
+    new SubscriptionDesk({
+      config,
+      policy,
+      graphFor: (caller) => supergraphOf(supergraphs, caller).graph,
+      logger,
+    }),
+  );
+  for (const each of [supergraph, ...contracts.values()])
+    opened.defer(each.onChange(() => void desk.reload()));
+  const live = { config, policy, desk, limits: new ConnectionLimits(config), clock, logger };
+  const streams = createEventStreamTransport(live);
+  const sockets = createSocketTransport(live);
   let draining = false;
-  const shared = { config, supergraph, tokens, clock, logger };
   const http = opened.use(
     await createHttpTransport({
       config,
-      supergraphs: { whole: supergraph, contracts },
+      supergraphs,
       policy,
-      streamEvents: async ({ response }) => void response.writeHead(501).end(),
+      streamEvents: streams.stream,
       logger,
       ready: () => !draining,
     }),
   );
-  const sockets = createSocketTransport(shared);
   const server = createServer(
     {
       requestTimeout: config.REQUEST_TIMEOUT,
@@ -76,6 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   opened.defer(async () => {
     draining = true;
     sockets.close();
+    streams.close();
     await closeServer(server, config.DRAIN_TIMEOUT);
   });
   const running = opened.move();

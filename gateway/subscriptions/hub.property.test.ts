@@ -85,7 +85,7 @@ class World implements Disposable {
     const variables = after === null ? {} : { after: String(after) };
     const request = {
       viewer: anonymous,
-      contract: null,
+      audience: '',
       requestId: 'r',
       lastEventId: undefined,
       source: null,

@@ -19,7 +19,7 @@ interface Asking {
   readonly operation?: LiveOperation;
   readonly variables?: Record<string, unknown>;
   readonly viewer?: Viewer;
-  readonly contract?: string;
+  readonly audience?: string;
   readonly lastEventId?: string;
   readonly recorder?: Recorder;
 }
@@ -41,7 +41,7 @@ class Bench implements Disposable {
       version: { operation, client: this.client },
       variables: asking.variables ?? {},
       viewer: asking.viewer ?? anonymous,
-      contract: asking.contract ?? null,
+      audience: asking.audience ?? '',
       requestId: 'r',
       lastEventId: asking.lastEventId,
       source: operation.key,
@@ -97,7 +97,7 @@ describe('sharing', () => {
     ['variables', { variables: { of: 1 } }, { variables: { of: 2 } }],
     ['viewers', {}, { viewer: user }],
     ['operations', {}, { operation: entryOperation({ key: 'other' }) }],
-    ['contracts', {}, { contract: 'partner' }],
+    ['audiences', {}, { audience: 'partner' }],
   ] as [string, Asking, Asking][])('different %s share nothing', (_, one, other) => {
     using bench = new Bench();
     bench.join(one);

@@ -17,7 +17,8 @@ export interface LiveRequest<Source> {
   readonly version: LiveVersion;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly viewer: Viewer;
-  readonly contract: string | null;
+  /** Beside the viewer, what decides on what is shown: contract and scopes. */
+  readonly audience: string;
   readonly requestId: string;
   /** Id of the last event of a stream that is resumed: a cursor, or `-` where events have none. */
   readonly lastEventId: string | undefined;
@@ -73,8 +74,8 @@ export class SubscriptionHub<Source> implements Disposable {
     }
   }
 
-  #topicOf({ version, variables, viewer, contract, requestId, source }: LiveRequest<Source>): Topic {
-    const viewerKey = `${contract ?? ''} ${canonicalize(viewer)}`;
+  #topicOf({ version, variables, viewer, audience, requestId, source }: LiveRequest<Source>): Topic {
+    const viewerKey = `${audience} ${canonicalize(viewer)}`;
     const key = keyOf(version, variables, viewerKey);
     const known = this.#byKey.get(key);
     if (known) return known;

@@ -32,6 +32,8 @@ export class World {
   beforeAdd: (signal: AbortSignal) => Promise<void> = async () => undefined;
   /** Event sources that are open in the reviews subgraph. */
   sources = 0;
+  /** And those that ever were. */
+  opened = 0;
   sourceFault: Error | undefined;
   #news = Promise.withResolvers<void>();
 
@@ -60,6 +62,7 @@ export class World {
 
   async *watch(after: string | null, signal: AbortSignal): AsyncGenerator<{ reviewAdded: Review }> {
     this.sources += 1;
+    this.opened += 1;
     try {
       let position = after === null ? this.reviews.length : Number(after);
       const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -92,9 +95,15 @@ export const sdl = {
     type Author @key(fields: "id", resolvable: false) { id: ID! }
   `,
   reviews: `
-    extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+    extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@tag"])
     type Query { reviews: [Review!]! }
-    type Subscription { reviewAdded(after: String): Review  mustReview: Review! }
+    type Subscription {
+      reviewAdded(after: String): Review
+      mustReview: Review!
+      "Without a cursor to resume from."
+      reviewNow(shelf: String): Review
+      latestReview: Review @tag(name: "last-value-wins")
+    }
     type Review { cursor: String!  text: String!  broken: String  book: Book!  author: Author! }
     type Book @key(fields: "id") { id: ID!  reviews: [Review!]! }
     type Author @key(fields: "id", resolvable: false) { id: ID! }
@@ -157,6 +166,14 @@ export function toySubgraphs(world: World): Map<string, LocalSubgraph> {
         mustReview: {
           subscribe: (_: unknown, _args: object, { signal }: RequestFacts) => world.watch('0', signal),
           resolve: () => null,
+        },
+        reviewNow: {
+          subscribe: (_: unknown, _args: object, { signal }: RequestFacts) => world.watch(null, signal),
+          resolve: ({ reviewAdded }: { reviewAdded: Review }) => reviewAdded,
+        },
+        latestReview: {
+          subscribe: (_: unknown, _args: object, { signal }: RequestFacts) => world.watch(null, signal),
+          resolve: ({ reviewAdded }: { reviewAdded: Review }) => reviewAdded,
         },
       },
       Review: review,

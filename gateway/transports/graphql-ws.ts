@@ -27,6 +27,7 @@ export interface SocketTransport {
 }
 
 const MESSAGE_LIMIT = 64 * 1024;
+const LAST_CALL = 1_000;
 
 export function createSocketTransport(options: SocketTransportOptions): SocketTransport {
   const { config, limits } = options;
@@ -62,6 +63,10 @@ export function createSocketTransport(options: SocketTransportOptions): SocketTr
     close() {
       closing = true;
       for (const connection of connections.members) connection.goAway();
+      const cut = setTimeout(() => {
+        for (const connection of connections.members) connection.cut();
+      }, LAST_CALL);
+      cut.unref();
     },
   };
 }

@@ -6,6 +6,7 @@ import { sdl } from '../testing/toys.ts';
 const joined =
   'subscription ($after: String) { reviewAdded(after: $after) { cursor text book { title } author { name } } }';
 const plain = 'subscription ($after: String) { reviewAdded(after: $after) { cursor } }';
+const unresumable = 'subscription { reviewNow { text author { name } } }';
 const textsOf = (events: unknown[]) =>
   events.map((event) => (event as { data: { reviewAdded: { text: string } } }).data.reviewAdded.text);
 const cursorsOf = (events: unknown[]) =>
@@ -40,8 +41,33 @@ describe.each(forms)('%s', (form) => {
             author: { name: 'Lem' },
           },
         },
+        extensions: { cursor: '1' },
       },
     ]);
+  });
+
+  test('clients that ask for the same share one source, whatever their cursor, and each gets its own events', async () => {
+    const other = await Socket.open(platform);
+    platform.world.add('one');
+    socket.subscribe('1', joined);
+    await watching();
+    other.subscribe('1', joined);
+    other.subscribe('2', joined, { after: '0' });
+    expect(textsOf(await other.events('2', 1))).toEqual(['one']);
+    platform.world.add('two');
+    expect(textsOf(await socket.events('1', 1))).toEqual(['two']);
+    const events = [await other.any(), await other.any()];
+    expect(events.map(({ id }) => id).sort()).toEqual(['1', '2']);
+    await watching(1);
+    await other.close();
+  });
+
+  test('clients who are not the same viewer share nothing', async () => {
+    const other = await Socket.open(platform, { authorization: `Bearer ${await platform.token()}` });
+    socket.subscribe('1', plain);
+    other.subscribe('1', plain);
+    await watching(2);
+    await other.close();
   });
 
   test('events keep their order when an earlier join is slower', async () => {
@@ -92,6 +118,7 @@ describe.each(forms)('%s', (form) => {
           author: { name: 'Le Guin' },
         },
       },
+      extensions: { cursor: '2' },
     });
   });
 
@@ -155,13 +182,19 @@ describe.each(forms)('%s', (form) => {
   });
 
   test('when the client completes, its upstream ends and the others go on', async () => {
-    socket.subscribe('1', plain);
+    socket.subscribe('1', joined);
     socket.subscribe('2', plain);
+    socket.subscribe('3', plain);
     await watching(2);
     socket.send({ id: '1', type: 'complete' });
     await watching(1);
+    socket.send({ id: '3', type: 'complete' });
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
     platform.world.add('one');
     expect(cursorsOf(await socket.events('2', 1))).toEqual(['1']);
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
     expect(socket.unread).toBe(0);
   });
 
@@ -178,11 +211,11 @@ describe.each(forms)('%s', (form) => {
     await until(() => waiting > 0);
     socket.send({ id: '1', type: 'complete' });
     socket.subscribe('1', plain, { after: '0' });
-    expect(await socket.events('1', 1)).toEqual([{ data: { reviewAdded: { cursor: '1' } } }]);
+    expect(await socket.events('1', 1)).toMatchObject([{ data: { reviewAdded: { cursor: '1' } } }]);
     gate.resolve();
     await watching(1);
     platform.world.add('two');
-    expect(await socket.events('1', 1)).toEqual([{ data: { reviewAdded: { cursor: '2' } } }]);
+    expect(await socket.events('1', 1)).toMatchObject([{ data: { reviewAdded: { cursor: '2' } } }]);
   });
 
   test('when the client disconnects, its upstreams end', async () => {
@@ -193,9 +226,9 @@ describe.each(forms)('%s', (form) => {
     await watching(0);
   });
 
-  test('a source that breaks interrupts its subscription only, telling to resume', async () => {
+  test('a source that breaks before it told a cursor interrupts its subscription only, in words of ours', async () => {
     const other = await Socket.open(platform);
-    other.subscribe('1', plain);
+    other.subscribe('1', joined);
     socket.subscribe('1', plain);
     await watching(2);
     platform.world.sourceFault = new Error('select * from secret');
@@ -212,42 +245,117 @@ describe.each(forms)('%s', (form) => {
     await other.close();
   });
 
-  test('a live subscription survives a new supergraph', async () => {
-    socket.subscribe('1', joined);
-    await watching();
-    const books = sdl.books.replace('title: String!  author', 'title: String! pages: Int author');
-    await writeFile(platform.supergraphPath, compose({ ...sdl, books }));
-    await platform.gateway.reload();
+  test('a source that breaks and comes back is resumed after the last event, and the client notices nothing', async () => {
     platform.world.add('one');
+    socket.subscribe('1', joined, { after: '0' });
     expect(textsOf(await socket.events('1', 1))).toEqual(['one']);
+    platform.world.sourceFault = new Error('down');
+    platform.world.wake();
+    await watching(0);
+    platform.world.add('two', 'three');
+    platform.world.sourceFault = undefined;
+    expect(textsOf(await socket.events('1', 2))).toEqual(['two', 'three']);
+    expect(socket.unread).toBe(0);
   });
 
-  test('a subscription that falls too far behind is interrupted, and resumes without gap or duplicate', async () => {
+  test('the last event id of the payload wins over the argument', async () => {
+    platform.world.add('one', 'two', 'three');
+    const payload = { query: joined, variables: { after: '0' }, extensions: { lastEventId: '2' } };
+    socket.send({ id: '1', type: 'subscribe', payload });
+    expect(textsOf(await socket.events('1', 1))).toEqual(['three']);
+  });
+
+  test('a field without cursor says that events may have been missed, when it is subscribed to again', async () => {
+    socket.send({
+      id: '1',
+      type: 'subscribe',
+      payload: { query: unresumable, extensions: { lastEventId: '-' } },
+    });
+    await watching();
+    platform.world.add('one', 'two');
+    expect(await socket.events('1', 2)).toEqual([
+      expect.objectContaining({ extensions: { mayHaveMissed: true } }),
+      expect.not.objectContaining({ extensions: expect.anything() }),
+    ]);
+  });
+
+  const changeBooks = async (books: string) => {
+    await writeFile(platform.supergraphPath, compose({ ...sdl, books }));
+    await platform.gateway.reload();
+  };
+
+  test('a live subscription survives a new supergraph, on the source that it has', async () => {
+    socket.subscribe('1', joined);
+    await watching();
+    await changeBooks(sdl.books.replace('title: String!  author', 'title: String! pages: Int author'));
+    platform.world.add('one');
+    expect(textsOf(await socket.events('1', 1))).toEqual(['one']);
+    expect(platform.world.opened).toBe(1);
+  });
+
+  test('what a new supergraph does not know any more ends, told so, and nothing else ends', async () => {
+    socket.subscribe('1', joined);
+    socket.subscribe('2', plain);
+    await watching(2);
+    await changeBooks(sdl.books.replace('title: String!  author', 'name: String  author'));
+    expect(codeOf(await socket.next('error', '1'))).toBe('SUBSCRIPTION_NO_LONGER_VALID');
+    await watching(1);
+    platform.world.add('one');
+    expect(cursorsOf(await socket.events('2', 1))).toEqual(['1']);
+  });
+
+  test('events that come faster than they can be joined are read again, not lost and not heaped up', async () => {
     const gate = Promise.withResolvers<void>();
     platform.world.beforeName = () => gate.promise;
     socket.subscribe('1', joined);
     await watching();
-    const all = Array.from({ length: 50 }, (_, index) => `r${index}`);
+    const all = Array.from({ length: 100 }, (_, index) => `r${index}`);
     platform.world.add(...all);
     await watching(0);
-    gate.resolve();
     platform.world.beforeName = async () => undefined;
-    const seen: string[] = [];
+    gate.resolve();
+    expect(textsOf(await socket.events('1', 100))).toEqual(all);
+  });
+
+  test('the same interrupts a field without cursor', async () => {
+    const gate = Promise.withResolvers<void>();
+    platform.world.beforeName = () => gate.promise;
+    socket.subscribe('1', unresumable);
+    await watching();
+    platform.world.add(...Array.from({ length: 100 }, (_, index) => `r${index}`));
+    await watching(0);
+    gate.resolve();
     let message = await socket.any();
-    for (; message.type === 'next'; message = await socket.any()) seen.push(...textsOf([message.payload]));
+    while (message.type === 'next') message = await socket.any();
     expect(message).toMatchObject({
       type: 'error',
-      payload: [{ extensions: { code: 'SUBSCRIPTION_INTERRUPTED', details: { resume: true } } }],
+      payload: [
+        {
+          extensions: {
+            code: 'SUBSCRIPTION_INTERRUPTED',
+            details: { reason: 'TOO_SLOW', resume: false },
+          },
+        },
+      ],
     });
-    expect(seen.length).toBeLessThan(all.length);
-    for (let id = 2; seen.length < all.length; id += 1) {
-      socket.subscribe(String(id), joined, { after: String(seen.length) });
-      for (message = await socket.any(); message.type === 'next'; message = await socket.any()) {
-        seen.push(...textsOf([message.payload]));
-        if (seen.length === all.length) break;
-      }
+  });
+
+  test('where the last value wins, a field goes on with the newest', async () => {
+    const gate = Promise.withResolvers<void>();
+    platform.world.beforeName = () => gate.promise;
+    socket.subscribe('1', 'subscription { latestReview { text author { name } } }');
+    await watching();
+    for (let count = 1; count <= 100; count += 1) {
+      platform.world.add(`r${count}`);
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(seen).toEqual(all);
+    gate.resolve();
+    const texts: string[] = [];
+    while (texts.at(-1) !== 'r100') {
+      const { payload } = await socket.next('next', '1');
+      texts.push((payload as { data: { latestReview: { text: string } } }).data.latestReview.text);
+    }
+    expect(texts.length).toBeLessThan(100);
   });
 
   if (form === 'split') {

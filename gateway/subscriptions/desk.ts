@@ -1,0 +1,153 @@
+/** Where every transport brings its subscriptions: admitted by policy, compiled, and handed to the hub. */
+import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import type { Logger } from 'pino';
+import { newId } from '#shared/kernel/ids.ts';
+import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
+import { formatClientError } from '../errors.ts';
+import type { GatewayConfig } from '../gateway.config.ts';
+import { type AdmittedOperation, admitOperation, prepareOperation } from '../pipeline/operation.ts';
+import type { Caller, Policy } from '../policy/policy.ts';
+import type { Graph } from '../supergraph.ts';
+import type { LiveFigures } from './figures.ts';
+import type { Follower, Outlet } from './follower.ts';
+import { type LiveRequest, SubscriptionHub } from './hub.ts';
+import type { LiveVersion } from './lane.ts';
+import type { LiveLimits } from './topic.ts';
+
+/** A subscription as a client sends it, over whatever transport. */
+export interface SubscribeRequest {
+  readonly query?: string | undefined;
+  /** Hash of a trusted document. */
+  readonly documentId?: string | undefined;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Record<string, unknown> | null | undefined;
+  readonly lastEventId?: string | undefined;
+}
+
+/** What it takes to compile a subscription for another version of the supergraph. */
+interface Source extends Pick<AdmittedOperation, 'source' | 'variables'> {
+  readonly operationName: string | undefined;
+  readonly caller: Caller;
+}
+
+export type AdmittedSubscription = LiveRequest<Source>;
+
+export interface DeskOptions {
+  readonly config: GatewayConfig;
+  readonly policy: Policy;
+  /** The version of the supergraph in service, as the caller may see it. */
+  readonly graphFor: (caller: Caller) => Graph;
+  readonly logger: Logger;
+}
+
+export class SubscriptionDesk implements Disposable {
+  readonly #options: DeskOptions;
+  readonly #hub: SubscriptionHub<Source>;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    const { config, logger } = options;
+    this.#hub = new SubscriptionHub({ limits: limitsOf(config), format: this.format, logger });
+  }
+
+  /** How errors leave the gateway. */
+  readonly format = (error: GraphQLFormattedError): GraphQLFormattedError =>
+    formatClientError(error, this.#options.config.PRODUCTION);
+
+  /**
+   * May this caller follow that? Answers with what `follow` takes, or with the errors for the client. A transport
+   * that has asked policy already says what came of it.
+   */
+  async admit(
+    request: SubscribeRequest,
+    caller: Caller,
+    before?: AdmittedOperation | readonly GraphQLError[],
+  ): Promise<AdmittedSubscription | readonly GraphQLFormattedError[]> {
+    const { policy, graphFor, logger } = this.#options;
+    const requestId = newId();
+    try {
+      const admitted = before ?? (await admitOperation(policy, graphFor(caller), request, caller));
+      if ('length' in admitted) return admitted.map((error) => this.format(error.toJSON()));
+      const { operation, source, variables, denied } = admitted;
+      if (operation.operation !== OperationTypeNode.SUBSCRIPTION)
+        return this.#refused('SUBSCRIPTIONS_ONLY', 'Send queries and mutations over HTTP');
+      const operationName = operation.name?.value;
+      logger.info({ requestId, operation: operationName }, 'subscribe');
+      return {
+        version: compile(admitted),
+        variables,
+        viewer: caller.viewer,
+        audience: audienceOf(caller, denied.size > 0),
+        requestId,
+        lastEventId: request.lastEventId,
+        source: { source, operationName, variables, caller },
+      };
+    } catch (error) {
+      if (error instanceof GraphQLError && error.extensions.code) return [this.format(error.toJSON())];
+      logger.error({ err: error, requestId }, 'a subscription could not be admitted');
+      return this.#refused(INTERNAL_SERVER_ERROR, 'Internal error');
+    }
+  }
+
+  #refused(code: string, message: string): readonly GraphQLFormattedError[] {
+    return [this.format({ message, extensions: { code } })];
+  }
+
+  /** Events that are at hand are sent before this returns. */
+  follow(subscription: AdmittedSubscription, outlet: Outlet): Follower | undefined {
+    try {
+      return this.#hub.follow(subscription, outlet);
+    } catch (err) {
+      this.#options.logger.error(
+        { err, requestId: subscription.requestId },
+        'a subscription could not begin',
+      );
+      outlet.fail(this.#refused(INTERNAL_SERVER_ERROR, 'Internal error'));
+      return undefined;
+    }
+  }
+
+  /** The supergraph in service has changed: every subscription goes on with the new one, or is told why not. */
+  reload(): Promise<void> {
+    const { policy, graphFor, logger } = this.#options;
+    return this.#hub.reload(({ source: query, operationName, variables, caller }) => {
+      try {
+        const graph = graphFor(caller);
+        const prepared = prepareOperation(graph, { query, operationName, variables }, false);
+        if ('length' in prepared) return undefined;
+        const valid = { graph, ...prepared };
+        return compile({ ...valid, denied: policy.deniedFields(valid, caller) });
+      } catch (err) {
+        logger.warn({ err, operation: operationName }, 'a subscription cannot be served any more');
+        return undefined;
+      }
+    });
+  }
+
+  get figures(): LiveFigures {
+    return this.#hub.figures;
+  }
+
+  [Symbol.dispose](): void {
+    this.#hub[Symbol.dispose]();
+  }
+}
+
+/** Throws a coded `GraphQLError` where the operation cannot be served. */
+function compile(admitted: Omit<AdmittedOperation, 'cost' | 'source'>): LiveVersion {
+  const operation = admitted.graph.executor.live(admitted);
+  const client = admitted.graph.clients.get(operation.upstream.subgraph);
+  if (!client) throw new Error(`The plan names an unknown subgraph ${operation.upstream.subgraph}`);
+  return { operation, client };
+}
+
+/** Beside the viewer, what decides on what a caller is shown. */
+const audienceOf = ({ contract, scopes }: Caller, someDenied: boolean): string =>
+  JSON.stringify([contract, someDenied ? [...scopes].sort() : []]);
+
+const limitsOf = (config: GatewayConfig): LiveLimits => ({
+  log: { events: config.SUBSCRIPTION_BUFFER, size: config.SUBSCRIPTION_BUFFER_SIZE },
+  unsent: config.CLIENT_BACKLOG,
+  drainCheck: 50,
+  recovery: { within: config.SUBSCRIPTION_RECOVERY, firstDelay: 100, longestDelay: 3_000 },
+});
