@@ -179,8 +179,7 @@ export class TestPage implements AsyncDisposable {
   }
 
   async #nameless(): Promise<string[]> {
-    const needName =
-      /^(button|link|textbox|combobox|checkbox|radio|switch|slider|image|img|figure|region|dialog)$/;
+    const needName = /^(button|link|textbox|combobox|checkbox|radio|switch|slider|image|img|region|dialog)$/;
     const problems: string[] = [];
     const visit = (node: Awaited<ReturnType<Page['accessibility']['snapshot']>>): void => {
       if (node && needName.test(node.role) && !node.name?.trim())
