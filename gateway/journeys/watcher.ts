@@ -25,11 +25,11 @@ export class Watcher implements AsyncDisposable {
     this.#onEvent = onEvent;
   }
 
-  /** Begins to watch, or resumes after the last event seen. */
+  /** Begins to watch from the beginning of the log, or resumes after the last event seen. */
   watch(): void {
     const socket = this.#client.socket();
     this.#socket = socket;
-    const variables = { shipmentId: this.#shipmentId, after: this.seen.at(-1)?.cursor ?? null };
+    const variables = { shipmentId: this.#shipmentId, after: this.seen.at(-1)?.cursor ?? '' };
     socket.subscribe<TrackingEventsSubscription>(
       { query: print(TrackingEventsDocument), variables },
       {

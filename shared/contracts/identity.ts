@@ -27,6 +27,11 @@ export const IdentityContract = defineContract('identity', {
     input: z.object({ shipmentId: id, recipientId: id, expiresAt: instant }),
     output: z.object({ token: z.string() }),
   }),
+  /** What a partner is called; null where there is none of this id. */
+  partner: question({
+    input: z.object({ partnerId: id }),
+    output: z.object({ name: z.string().nullable() }),
+  }),
   /** Stored files among the ids, in any order; files still being uploaded are left out. */
   files: question({
     input: z.object({ fileIds: z.array(id).max(1000) }),

@@ -38,3 +38,54 @@ export const SessionFamilyRevoked = defineEvent('identity', 'SessionFamilyRevoke
   key: 'userId',
   payload: { userId: id, sessionId: id, reason: z.string(), revokedAt: instant },
 });
+
+/** Told when a company was taken on as a partner. */
+export const PartnerCreated = defineEvent('identity', 'PartnerCreated', {
+  key: 'partnerId',
+  payload: {
+    partnerId: id,
+    name: z.string(),
+    costPerMinute: z.int(),
+    requestsPerMinute: z.int(),
+    byUserId: id,
+    at: instant,
+  },
+});
+
+/** Told when a partner may ask more or less than before. */
+export const PartnerBudgetsChanged = defineEvent('identity', 'PartnerBudgetsChanged', {
+  key: 'partnerId',
+  payload: {
+    partnerId: id,
+    costPerMinute: z.int(),
+    requestsPerMinute: z.int(),
+    byUserId: id,
+    at: instant,
+  },
+});
+
+/** Told when a partner was given a key; `replaces` names the key that it follows and when that one ends. */
+export const ApiKeyCreated = defineEvent('identity', 'ApiKeyCreated', {
+  key: 'partnerId',
+  payload: {
+    partnerId: id,
+    keyId: id,
+    scopes: z.array(z.string()),
+    expiresAt: instant.nullable(),
+    replaces: z.object({ keyId: id, endsAt: instant }).nullable(),
+    byUserId: id,
+    at: instant,
+  },
+});
+
+/** Told when a key may be used for other things than before. */
+export const ApiKeyScopesChanged = defineEvent('identity', 'ApiKeyScopesChanged', {
+  key: 'partnerId',
+  payload: { partnerId: id, keyId: id, scopes: z.array(z.string()), byUserId: id, at: instant },
+});
+
+/** Told when an administrator ended a key before its time. */
+export const ApiKeyRevoked = defineEvent('identity', 'ApiKeyRevoked', {
+  key: 'partnerId',
+  payload: { partnerId: id, keyId: id, byUserId: id, at: instant },
+});

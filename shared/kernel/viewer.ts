@@ -42,3 +42,19 @@ export function requireUser(viewer: Viewer): UserViewer {
   if (viewer.kind === 'user') return viewer;
   throw new Forbidden('SIGN_IN_REQUIRED', 'Sign in first');
 }
+
+/** Whether a partner's key carries a scope such as `search:read`. */
+export const hasScope = (viewer: PartnerViewer, scope: string): boolean => viewer.scopes.includes(scope);
+
+/** The signed-in user, or a partner whose key carries the scope. Refuses `SIGN_IN_REQUIRED`, `SCOPE_MISSING` {scope}. */
+export function requireUserOrScope(viewer: Viewer, scope: string): UserViewer | PartnerViewer {
+  if (viewer.kind !== 'partner') return requireUser(viewer);
+  requireScope(viewer, scope);
+  return viewer;
+}
+
+/** Refuses `SCOPE_MISSING` {scope} a partner whose key does not carry it. */
+export function requireScope(viewer: PartnerViewer, scope: string): void {
+  if (!hasScope(viewer, scope))
+    throw new Forbidden('SCOPE_MISSING', `The API key lacks the scope ${scope}`, { scope });
+}

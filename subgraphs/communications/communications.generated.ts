@@ -132,7 +132,7 @@ export type MutationUnsubscribePushArgs = {
 
 export type Subscription = {
   __typename?: 'Subscription';
-  /** What the viewer is told, from a cursor on and then live: nothing is missed, repeated or reordered. Refuses `SIGN_IN_REQUIRED`, `CURSOR_INVALID`. */
+  /** What the viewer is told, live. Can be resumed: after a cursor nothing is missed, repeated or reordered. Refuses `SIGN_IN_REQUIRED`, `CURSOR_INVALID`. */
   notificationReceived: Notification;
 };
 

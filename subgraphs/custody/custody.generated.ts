@@ -5,6 +5,7 @@ import type { HandoffScanView } from './handoff/handoff-scan.service.ts';
 import type { HandoffStepView, HandoffPhotoView, HandoffPartyView } from './handoff/handoff.service.ts';
 import type { QrCodeView, QrVerificationKeyView } from './qr-code/qr-code.service.ts';
 import type { CustodyStateView, CustodyEventView, CustodyProofView } from './tracking/custody.service.ts';
+import type { TrackingShareView } from './tracking/readers.service.ts';
 import type { TrackingEventView, DeliveryProofView, TrackingStatusView } from './tracking/tracking.service.ts';
 export type Maybe<T> = T | null | undefined;
 export type InputMaybe<T> = T | null | undefined;
@@ -91,9 +92,9 @@ export type Query = {
   handoffStep?: Maybe<HandoffStep>;
   /** Public keys with which a phone verifies hand-over codes without a network; fetch them ahead of a trip. */
   qrVerificationKeys: Array<QrVerificationKey>;
-  /** How a shipment stands now. Refuses `SHIPMENT_NOT_FOUND` whoever is neither its sender, its recipient nor a carrier. */
+  /** How a shipment stands now. Refuses `SHIPMENT_NOT_FOUND` whoever is neither its sender, its recipient nor a carrier, nor a partner to whom its sender gave leave; `SCOPE_MISSING` a partner's key without `tracking:read`. */
   trackingStatus: TrackingStatus;
-  /** Everything that happened to a shipment, oldest first. Refuses `SHIPMENT_NOT_FOUND`, `CURSOR_INVALID`, `PAGE_SIZE_INVALID`. */
+  /** Everything that happened to a shipment, oldest first. Refuses `SHIPMENT_NOT_FOUND`, `SCOPE_MISSING`, `CURSOR_INVALID`, `PAGE_SIZE_INVALID`. */
   trackingHistory: TrackingEventConnection;
   /** The whole custody chain of a package, checked link by link. Refuses `PACKAGE_NOT_FOUND`. */
   custodyProof: CustodyProof;
@@ -135,6 +136,10 @@ export type Mutation = {
   expireQrCode: QrCode;
   /** Notes what happens on the way; only for the carrier who holds the shipment now. Refuses `SIGN_IN_REQUIRED`, `SHIPMENT_NOT_FOUND`, `NOT_HOLDER`, `MESSAGE_TOO_LONG`, `IDEMPOTENCY_KEY_MALFORMED`. */
   recordTrackingEvent: TrackingEvent;
+  /** Lets a partner read where the viewer's shipment is, live too, until that is ended; a partner reads, and never acts. Refuses `SIGN_IN_REQUIRED`, `SHIPMENT_NOT_FOUND`, `NOT_SENDER`, `ID_MALFORMED`, `PARTNER_NOT_FOUND`, `TRACKING_SHARES_FULL`. */
+  shareTracking: TrackingShare;
+  /** Takes a partner's leave back; its live feeds end within seconds. Refuses `SIGN_IN_REQUIRED`, `TRACKING_SHARE_NOT_FOUND`, `NOT_SENDER`. */
+  stopSharingTracking: TrackingShare;
 };
 
 
@@ -165,6 +170,16 @@ export type MutationExpireQrCodeArgs = {
 
 export type MutationRecordTrackingEventArgs = {
   input: RecordTrackingEventInput;
+};
+
+
+export type MutationShareTrackingArgs = {
+  input: ShareTrackingInput;
+};
+
+
+export type MutationStopSharingTrackingArgs = {
+  input: StopSharingTrackingInput;
 };
 
 /** A scan: either `token`, or `spokenCode` with `stepId`. */
@@ -352,10 +367,12 @@ export type Shipment = {
   handoffs?: Maybe<Array<HandoffStep>>;
   /** Id of the shipment. */
   id: Scalars['ID']['output'];
-  /** Where its packages are, empty before its itinerary is confirmed; null for who is neither its sender, its recipient nor a carrier. */
+  /** Where its packages are, empty before its itinerary is confirmed; null for who may not read its tracking. */
   custody?: Maybe<Array<CustodyState>>;
-  /** What happened to it, oldest first; null for who is neither its sender, its recipient nor a carrier. */
+  /** What happened to it, oldest first; null for who may not read its tracking. */
   tracking?: Maybe<TrackingEventConnection>;
+  /** Partners that may read its tracking; null for everybody but its sender. */
+  trackingShares?: Maybe<Array<TrackingShare>>;
 };
 
 
@@ -451,7 +468,7 @@ export type QrVerificationKey = {
 
 export type Subscription = {
   __typename?: 'Subscription';
-  /** Everything that happens to a shipment, from a cursor on and then live: nothing is missed, repeated or reordered. Refuses `SHIPMENT_NOT_FOUND`, `CURSOR_INVALID`. */
+  /** Everything that happens to a shipment, live. Can be resumed: after a cursor nothing is missed, repeated or reordered. Ends with `SHIPMENT_NOT_FOUND` within five seconds of the moment at which the viewer may no longer read it. Refuses `SHIPMENT_NOT_FOUND`, `SCOPE_MISSING`, `CURSOR_INVALID`. */
   trackingEvents: TrackingEvent;
 };
 
@@ -473,6 +490,37 @@ export type RecordTrackingEventInput = {
   locationId?: InputMaybe<Scalars['ID']['input']>;
   /** Chosen by the client, 8 to 200 characters: the same key again is the same event. */
   idempotencyKey: Scalars['String']['input'];
+};
+
+/** With whom to share the tracking of a shipment. */
+export type ShareTrackingInput = {
+  /** The viewer's shipment. */
+  shipmentId: Scalars['ID']['input'];
+  /** Id of the partner, as the partner tells it. */
+  partnerId: Scalars['ID']['input'];
+};
+
+/** Which leave to take back. */
+export type StopSharingTrackingInput = {
+  /** Id of the leave. */
+  shareId: Scalars['ID']['input'];
+};
+
+/** A partner's leave to read the tracking of a shipment. */
+export type TrackingShare = {
+  __typename?: 'TrackingShare';
+  /** Id of the leave. */
+  id: Scalars['ID']['output'];
+  /** The shipment. */
+  shipment: Shipment;
+  /** Id of the partner. */
+  partnerId: Scalars['ID']['output'];
+  /** What the partner was called when the leave was given. */
+  partnerName: Scalars['String']['output'];
+  /** When it was given. */
+  sharedAt: Scalars['DateTime']['output'];
+  /** When it was taken back; null while it is in force. */
+  endedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
 /** What a carrier may note on the way. */
@@ -625,7 +673,7 @@ export type Package = {
   __typename?: 'Package';
   /** Id of the package. */
   id: Scalars['ID']['output'];
-  /** Who holds it; null before its itinerary is confirmed, and for who is no party of its shipment. */
+  /** Who holds it; null before its itinerary is confirmed, and for who may not read its shipment's tracking. */
   custodyState?: Maybe<CustodyState>;
 };
 
@@ -777,7 +825,7 @@ export type ResolversTypes = {
   HandoffState: ResolverTypeWrapper<Stub<HandoffState>>;
   TrackingEvent: ResolverTypeWrapper<TrackingEventView>;
   TrackingStatus: ResolverTypeWrapper<TrackingStatusView>;
-  Shipment: ResolverTypeWrapper<Stub<Omit<Shipment, 'handoffs' | 'custody' | 'tracking'> & { handoffs?: Maybe<Array<ResolversTypes['HandoffStep']>>, custody?: Maybe<Array<ResolversTypes['CustodyState']>>, tracking?: Maybe<ResolversTypes['TrackingEventConnection']> }>>;
+  Shipment: ResolverTypeWrapper<Stub<Omit<Shipment, 'handoffs' | 'custody' | 'tracking' | 'trackingShares'> & { handoffs?: Maybe<Array<ResolversTypes['HandoffStep']>>, custody?: Maybe<Array<ResolversTypes['CustodyState']>>, tracking?: Maybe<ResolversTypes['TrackingEventConnection']>, trackingShares?: Maybe<Array<ResolversTypes['TrackingShare']>> }>>;
   Itinerary: ResolverTypeWrapper<Stub<Omit<Itinerary, 'handoffs'> & { handoffs?: Maybe<Array<ResolversTypes['HandoffStep']>> }>>;
   IssueQrCodeInput: ResolverTypeWrapper<Stub<IssueQrCodeInput>>;
   ValidateQrCodeInput: ResolverTypeWrapper<Stub<ValidateQrCodeInput>>;
@@ -789,6 +837,9 @@ export type ResolversTypes = {
   QrVerificationKey: ResolverTypeWrapper<QrVerificationKeyView>;
   Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
   RecordTrackingEventInput: ResolverTypeWrapper<Stub<RecordTrackingEventInput>>;
+  ShareTrackingInput: ResolverTypeWrapper<Stub<ShareTrackingInput>>;
+  StopSharingTrackingInput: ResolverTypeWrapper<Stub<StopSharingTrackingInput>>;
+  TrackingShare: ResolverTypeWrapper<TrackingShareView>;
   ReportableTrackingType: ResolverTypeWrapper<Stub<ReportableTrackingType>>;
   TrackingEventType: ResolverTypeWrapper<Stub<TrackingEventType>>;
   TrackingEventConnection: ResolverTypeWrapper<Stub<Omit<TrackingEventConnection, 'edges'> & { edges: Array<ResolversTypes['TrackingEventEdge']> }>>;
@@ -826,7 +877,7 @@ export type ResolversParentTypes = {
   HandoffPhoto: HandoffPhotoView;
   TrackingEvent: TrackingEventView;
   TrackingStatus: TrackingStatusView;
-  Shipment: Stub<Omit<Shipment, 'handoffs' | 'custody' | 'tracking'> & { handoffs?: Maybe<Array<ResolversParentTypes['HandoffStep']>>, custody?: Maybe<Array<ResolversParentTypes['CustodyState']>>, tracking?: Maybe<ResolversParentTypes['TrackingEventConnection']> } | FederationReferenceTypes['Shipment']>;
+  Shipment: Stub<Omit<Shipment, 'handoffs' | 'custody' | 'tracking' | 'trackingShares'> & { handoffs?: Maybe<Array<ResolversParentTypes['HandoffStep']>>, custody?: Maybe<Array<ResolversParentTypes['CustodyState']>>, tracking?: Maybe<ResolversParentTypes['TrackingEventConnection']>, trackingShares?: Maybe<Array<ResolversParentTypes['TrackingShare']>> } | FederationReferenceTypes['Shipment']>;
   Itinerary: Stub<Omit<Itinerary, 'handoffs'> & { handoffs?: Maybe<Array<ResolversParentTypes['HandoffStep']>> } | FederationReferenceTypes['Itinerary']>;
   IssueQrCodeInput: Stub<IssueQrCodeInput>;
   ValidateQrCodeInput: Stub<ValidateQrCodeInput>;
@@ -836,6 +887,9 @@ export type ResolversParentTypes = {
   QrVerificationKey: QrVerificationKeyView;
   Subscription: Record<PropertyKey, never>;
   RecordTrackingEventInput: Stub<RecordTrackingEventInput>;
+  ShareTrackingInput: Stub<ShareTrackingInput>;
+  StopSharingTrackingInput: Stub<StopSharingTrackingInput>;
+  TrackingShare: TrackingShareView;
   TrackingEventConnection: Stub<Omit<TrackingEventConnection, 'edges'> & { edges: Array<ResolversParentTypes['TrackingEventEdge']> }>;
   TrackingEventEdge: Stub<Omit<TrackingEventEdge, 'node'> & { node: ResolversParentTypes['TrackingEvent'] }>;
   DeliveryProof: DeliveryProofView;
@@ -881,6 +935,8 @@ export type MutationResolvers<ContextType = GraphContext, ParentType extends Res
   validateQrCode?: Resolver<ResolversTypes['QrCodeValidation'], ParentType, ContextType, RequireFields<MutationValidateQrCodeArgs, 'input'>>;
   expireQrCode?: Resolver<ResolversTypes['QrCode'], ParentType, ContextType, RequireFields<MutationExpireQrCodeArgs, 'input'>>;
   recordTrackingEvent?: Resolver<ResolversTypes['TrackingEvent'], ParentType, ContextType, RequireFields<MutationRecordTrackingEventArgs, 'input'>>;
+  shareTracking?: Resolver<ResolversTypes['TrackingShare'], ParentType, ContextType, RequireFields<MutationShareTrackingArgs, 'input'>>;
+  stopSharingTracking?: Resolver<ResolversTypes['TrackingShare'], ParentType, ContextType, RequireFields<MutationStopSharingTrackingArgs, 'input'>>;
 };
 
 export type HandoffScanResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['HandoffScan'] = ResolversParentTypes['HandoffScan']> = {
@@ -952,6 +1008,7 @@ export type ShipmentResolvers<ContextType = GraphContext, ParentType extends Res
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   custody?: Resolver<Maybe<Array<ResolversTypes['CustodyState']>>, ParentType, ContextType>;
   tracking?: Resolver<Maybe<ResolversTypes['TrackingEventConnection']>, ParentType, ContextType, Partial<ShipmentTrackingArgs>>;
+  trackingShares?: Resolver<Maybe<Array<ResolversTypes['TrackingShare']>>, ParentType, ContextType>;
 };
 
 export type ItineraryResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['Itinerary'] = ResolversParentTypes['Itinerary'], FederationReferenceType extends FederationReferenceTypes['Itinerary'] = FederationReferenceTypes['Itinerary']> = {
@@ -984,6 +1041,15 @@ export type QrVerificationKeyResolvers<ContextType = GraphContext, ParentType ex
 
 export type SubscriptionResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
   trackingEvents?: SubscriptionResolver<ResolversTypes['TrackingEvent'], "trackingEvents", ParentType, ContextType, RequireFields<SubscriptionTrackingEventsArgs, 'shipmentId'>>;
+};
+
+export type TrackingShareResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['TrackingShare'] = ResolversParentTypes['TrackingShare']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  shipment?: Resolver<ResolversTypes['Shipment'], ParentType, ContextType>;
+  partnerId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  partnerName?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  sharedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  endedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
 };
 
 export type TrackingEventConnectionResolvers<ContextType = GraphContext, ParentType extends ResolversParentTypes['TrackingEventConnection'] = ResolversParentTypes['TrackingEventConnection']> = {
@@ -1074,6 +1140,7 @@ export type Resolvers<ContextType = GraphContext> = {
   QrCodeValidation?: QrCodeValidationResolvers<ContextType>;
   QrVerificationKey?: QrVerificationKeyResolvers<ContextType>;
   Subscription?: SubscriptionResolvers<ContextType>;
+  TrackingShare?: TrackingShareResolvers<ContextType>;
   TrackingEventConnection?: TrackingEventConnectionResolvers<ContextType>;
   TrackingEventEdge?: TrackingEventEdgeResolvers<ContextType>;
   DeliveryProof?: DeliveryProofResolvers<ContextType>;

@@ -18,10 +18,13 @@ import { CustodyService } from './tracking/custody.service.ts';
 import { custodyChainEntities } from './tracking/custody-chain.entities.ts';
 import { partiesEntities } from './tracking/parties.entities.ts';
 import { PartiesService } from './tracking/parties.service.ts';
+import { readersEntities } from './tracking/readers.entities.ts';
+import { ReadersService } from './tracking/readers.service.ts';
 import { trackingEntities } from './tracking/tracking.entities.ts';
 import { trackingHandlers } from './tracking/tracking.handlers.ts';
 import { trackingResolvers } from './tracking/tracking.resolvers.ts';
 import { TrackingService } from './tracking/tracking.service.ts';
+import { trackingPageRoutes } from './tracking-page/tracking-page.routes.ts';
 
 export default defineSubgraph({
   name: 'custody',
@@ -29,17 +32,20 @@ export default defineSubgraph({
   config: readCustodyConfig,
   entities: [
     ...partiesEntities,
+    ...readersEntities,
     ...custodyChainEntities,
     ...trackingEntities,
     ...qrCodeEntities,
     ...handoffEntities,
   ],
   build(deps) {
-    const parties = new PartiesService(deps.db);
-    const custody = new CustodyService(deps, parties);
-    const tracking = new TrackingService(deps, parties, custody);
+    const identity = deps.contracts.caller(IdentityContract);
+    const parties = new PartiesService(deps);
+    const readers = new ReadersService({ ...deps, identity, parties });
+    const custody = new CustodyService(deps, parties, readers);
+    const tracking = new TrackingService(deps, parties, readers, custody);
     const qrCodes = new QrCodeService(deps, parties);
-    const photos = new PhotoEvidence(deps.contracts.caller(IdentityContract), deps.clock);
+    const photos = new PhotoEvidence(identity, deps.clock);
     const handoffDeps = { ...deps, parties, custody, tracking, qrCodes, photos };
     const handoffs = new HandoffService(handoffDeps);
     const transfers = new HandoffTransferService(handoffDeps, handoffs);
@@ -47,12 +53,13 @@ export default defineSubgraph({
     return {
       resolvers: mergeResolvers(
         scalars,
-        trackingResolvers(tracking, custody),
+        trackingResolvers(tracking, custody, readers),
         qrCodeResolvers(qrCodes, handoffs),
         handoffResolvers(handoffs, scans),
       ),
       handlers: [...trackingHandlers(parties, tracking), ...handoffHandlers(handoffs)],
       jobs: handoffJobs(handoffs),
+      routes: trackingPageRoutes(deps.publicUrl),
     };
   },
 });

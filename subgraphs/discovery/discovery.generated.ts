@@ -240,7 +240,7 @@ export type Query = {
   searchSuggestions: Array<DestinationSuggestion>;
   /**
    * Routes that can be booked now, in one currency: legs whose tariff is in another one are left out. Needs a
-   * signed-in user, who gets tokens that expire after some minutes.
+   * signed-in user, or a partner's key with `search:read`; the tokens expire after some minutes.
    */
   searchRoutes: Array<RouteSuggestion>;
   /** The viewer's saved searches, newest first. */

@@ -9,6 +9,16 @@ const count = (fallback: number) => z.coerce.number().int().positive().default(f
 const atMost = (setting: ReturnType<typeof duration>, limit: number, words: string) =>
   setting.refine((milliseconds) => milliseconds > 0 && milliseconds <= limit, `must be at most ${words}`);
 
+const addresses = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((address) => address.trim().toLowerCase())
+      .filter(Boolean),
+  );
+
 export const readIdentityConfig = defineConfig({
   OTP_LIFETIME: atMost(duration('10m'), 10 * MINUTE, '10m'),
   /** Codes that may be asked for one address within an hour. */
@@ -24,16 +34,13 @@ export const readIdentityConfig = defineConfig({
   REFRESH_GRACE: atMost(duration('10s'), 10_000, '10s'),
   /** The oldest live session beyond this many is ended by the next sign-in. */
   SESSIONS_PER_USER: count(20),
-  /** Addresses whose accounts carry the role `operator`. */
-  OPERATOR_EMAILS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((address) => address.trim().toLowerCase())
-        .filter(Boolean),
-    ),
+  /** Addresses whose accounts carry the role `operator`, */
+  OPERATOR_EMAILS: addresses,
+  /** and those whose accounts carry the role `admin`. */
+  ADMIN_EMAILS: addresses,
+  /** What a partner's keys may draw and send together in a minute where nothing else is agreed. */
+  PARTNER_COST_PER_MINUTE: count(60_000),
+  PARTNER_REQUESTS_PER_MINUTE: count(600),
   /** Folder of stored files. */
   FILES_DIR: z
     .string()

@@ -1,8 +1,14 @@
 import { mergeResolvers } from '#shared/runtime/merge-resolvers.ts';
 import { scalars } from '#shared/runtime/scalars.ts';
 import { defineSubgraph } from '#shared/runtime/subgraph.ts';
+import { apiKeyEntities } from './api-key/api-key.entities.ts';
+import { apiKeyResolvers } from './api-key/api-key.resolvers.ts';
+import { apiKeyRoutes } from './api-key/api-key.routes.ts';
+import { ApiKeyService } from './api-key/api-key.service.ts';
+import { PartnerService } from './api-key/partner.service.ts';
 import { authenticationEntities } from './authentication/authentication.entities.ts';
 import { authenticationResolvers } from './authentication/authentication.resolvers.ts';
+import { authenticationRoutes } from './authentication/authentication.routes.ts';
 import { AuthenticationService } from './authentication/authentication.service.ts';
 import { fileEntities } from './file/file.entities.ts';
 import { uploadCleanup } from './file/file.jobs.ts';
@@ -21,23 +27,30 @@ export default defineSubgraph({
   name: 'identity',
   root: import.meta.url,
   config: readIdentityConfig,
-  entities: [...userEntities, ...authenticationEntities, ...fileEntities],
+  entities: [...userEntities, ...authenticationEntities, ...fileEntities, ...apiKeyEntities],
   build(deps) {
     const storage = new FolderStorage(deps.config.FILES_DIR, deps.logger);
     const files = new FileService({ ...deps, storage });
     const users = new UserService({ ...deps, files });
     const authentication = new AuthenticationService({ ...deps, users });
+    const partners = new PartnerService(deps);
+    const apiKeys = new ApiKeyService({ ...deps, partners });
     return {
       resolvers: mergeResolvers(
         scalars,
         userResolvers(users, files, authentication),
         authenticationResolvers(authentication),
         fileResolvers(files),
+        apiKeyResolvers(partners, apiKeys),
       ),
       handlers: userHandlers(users),
       jobs: [uploadCleanup(files)],
-      routes: fileRoutes(files, deps.config.UPLOAD_TIMEOUT),
-      contract: identityContract(users, authentication, files),
+      routes: [
+        ...fileRoutes(files, deps.config.UPLOAD_TIMEOUT),
+        ...authenticationRoutes(authentication),
+        ...apiKeyRoutes(apiKeys),
+      ],
+      contract: identityContract(users, authentication, files, partners),
     };
   },
 });

@@ -170,7 +170,7 @@ export class NotificationService {
   };
 
   /**
-   * The viewer's log from a cursor on, then live; without a cursor from now on.
+   * The viewer's log after a cursor and then live; from its beginning after an empty one, from now on without one.
    * Refuses `SIGN_IN_REQUIRED` and `CURSOR_INVALID` at once.
    */
   async follow(
@@ -180,7 +180,7 @@ export class NotificationService {
   ): Promise<AsyncIterableIterator<NotificationRow>> {
     const { userId } = requireUser(viewer);
     return followLog({
-      from: cursor ? seqOf(userId, cursor) : await this.#lastSeq(userId),
+      from: cursor == null ? await this.#lastSeq(userId) : cursor === '' ? 0 : seqOf(userId, cursor),
       read: (seq) =>
         this.#db.read((em) =>
           em.find(NotificationEntity, { userId, seq: { $gt: seq } }, { orderBy: { seq: 'asc' }, limit: 100 }),

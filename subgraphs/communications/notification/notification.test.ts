@@ -452,6 +452,8 @@ test('following resumes after any cursor without loss or repetition, then goes o
   using stop = { controller: new AbortController(), [Symbol.dispose]: () => stop.controller.abort() };
   const feed = await post.follow(viewer, oldest.cursor, stop.controller.signal);
   const live = await post.follow(viewer, null, stop.controller.signal);
+  const whole = await post.follow(viewer, '', stop.controller.signal);
+  expect(await whole.next()).toMatchObject({ cursor: oldest.cursor });
   const seen = [await feed.next(), await feed.next()];
   await tell(1);
   seen.push(await feed.next());
@@ -460,7 +462,7 @@ test('following resumes after any cursor without loss or repetition, then goes o
   await expect(post.follow(user('Eve'), oldest.cursor, stop.controller.signal)).rejects.toMatchObject({
     extensions: { code: 'CURSOR_INVALID' },
   });
-  await Promise.all([feed.end(), live.end()]);
+  await Promise.all([feed.end(), live.end(), whole.end()]);
 });
 
 test('a browser is registered once, and only as a browser makes it', async () => {

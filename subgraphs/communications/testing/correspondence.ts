@@ -14,6 +14,7 @@ import { startWorld, type World } from '../../testing/world.ts';
 const identity = answer(IdentityContract, {
   users: async () => [],
   userByEmail: async () => ({ userId: null }),
+  partner: async () => ({ name: null }),
   linkToken: async ({ shipmentId, recipientId }) => ({ token: `link/${shipmentId}/${recipientId}` }),
   files: async () => [],
 });

@@ -68,10 +68,19 @@ export class Story implements AsyncDisposable {
 
   /** Shipments tells of the shipment. */
   async submit(declaredMinor = 10_000): Promise<void> {
-    await this.world.hear(ShipmentSubmitted, {
+    await this.world.hear(ShipmentSubmitted, this.submission({}, declaredMinor));
+    await this.world.settle();
+  }
+
+  /** What shipments tells of it, with another recipient where one is given. */
+  submission(
+    recipient: Partial<PayloadOf<typeof ShipmentSubmitted>['recipient']>,
+    declaredMinor = 10_000,
+  ): PayloadOf<typeof ShipmentSubmitted> {
+    return {
       shipmentId: this.shipmentId,
       senderId: sender.userId,
-      recipient: this.#recipientFacts,
+      recipient: { ...this.#recipientFacts, ...recipient },
       packages: this.packageIds.map((packageId) => ({
         packageId,
         category: 'BOOKS' as const,
@@ -81,8 +90,7 @@ export class Story implements AsyncDisposable {
       originLocationId: newId(),
       destinationLocationId: newId(),
       international: true,
-    });
-    await this.world.settle();
+    };
   }
 
   /** Bookings tells of the itinerary: the first leg leaves in two days, each takes half a day. */

@@ -24,6 +24,7 @@ import {
   signHash,
 } from './custody-chain.ts';
 import type { PartiesService, Party } from './parties.service.ts';
+import type { ReadersService } from './readers.service.ts';
 import { TrackingEventRow } from './tracking.entities.ts';
 
 export type CustodyStateView = CustodyStateRow;
@@ -53,12 +54,18 @@ export class CustodyService {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #parties: PartiesService;
+  readonly #readers: ReadersService;
   readonly #key: { privateKey: KeyObject; publicKey: KeyObject };
 
-  constructor(deps: { db: Database; clock: Clock; secrets: Secrets }, parties: PartiesService) {
+  constructor(
+    deps: { db: Database; clock: Clock; secrets: Secrets },
+    parties: PartiesService,
+    readers: ReadersService,
+  ) {
     this.#db = deps.db;
     this.#clock = deps.clock;
     this.#parties = parties;
+    this.#readers = readers;
     this.#key = deps.secrets.signingKey('custody-chain:1');
   }
 
@@ -160,26 +167,26 @@ export class CustodyService {
     });
   }
 
-  /** Where the packages of shipments are; null for shipments the viewer is no party of. */
+  /** Where the packages of shipments are; null for shipments that the viewer may not read. */
   readonly loadByShipment = async (viewer: Viewer, shipmentIds: readonly string[]) => {
-    const roles = await this.#parties.rolesOf(viewer, shipmentIds);
+    const readable = await this.#readers.readable(viewer, shipmentIds);
     const states = await this.#db.read((em) =>
-      em.find(CustodyStateRow, { shipmentId: { $in: [...roles.keys()] } }, { orderBy: { packageId: 'asc' } }),
+      em.find(CustodyStateRow, { shipmentId: { $in: [...readable] } }, { orderBy: { packageId: 'asc' } }),
     );
     const groups = groupedBy(shipmentIds, states, (state) => state.shipmentId);
-    return shipmentIds.map((id, index) => (roles.has(id) ? groups[index]! : null));
+    return shipmentIds.map((id, index) => (readable.has(id) ? groups[index]! : null));
   };
 
-  /** Where packages are; null for those unknown, and for those the viewer is no party of. */
+  /** Where packages are; null for those unknown, and for those that the viewer may not read. */
   readonly loadByPackage = async (viewer: Viewer, packageIds: readonly string[]) => {
     const states = await this.#db.read((em) =>
       em.find(CustodyStateRow, { packageId: { $in: packageIds.filter(isId) } }),
     );
-    const roles = await this.#parties.rolesOf(
+    const readable = await this.#readers.readable(
       viewer,
       states.map(({ shipmentId }) => shipmentId),
     );
-    const visible = states.filter(({ shipmentId }) => roles.has(shipmentId));
+    const visible = states.filter(({ shipmentId }) => readable.has(shipmentId));
     return inOrder(packageIds, visible, (state) => state.packageId);
   };
 
@@ -199,8 +206,8 @@ export class CustodyService {
   async proof(viewer: Viewer, packageId: string): Promise<CustodyProofView> {
     const [state] = await this.loadByPackage(viewer, [packageId]);
     const shipmentId = (await this.#parties.shipmentsOf([packageId])).get(packageId);
-    const roles = shipmentId ? await this.#parties.rolesOf(viewer, [shipmentId]) : new Map();
-    if (!state && roles.size === 0) throw new NotFound('PACKAGE_NOT_FOUND', 'There is no such package');
+    const readable = await this.#readers.readable(viewer, shipmentId ? [shipmentId] : []);
+    if (!state && readable.size === 0) throw new NotFound('PACKAGE_NOT_FOUND', 'There is no such package');
     const { events, fault } = await this.verifyCustodyChain(packageId);
     const publicKey = this.#key.publicKey.export({ format: 'jwk' }).x as string;
     return { packageId, events, fault, publicKey };

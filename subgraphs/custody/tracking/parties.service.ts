@@ -11,13 +11,20 @@ import { NotFound } from '#shared/kernel/errors.ts';
 import type { PayloadOf } from '#shared/kernel/event.ts';
 import { isId, newId } from '#shared/kernel/ids.ts';
 import type { Viewer } from '#shared/kernel/viewer.ts';
-import type { Database } from '#shared/runtime/database.ts';
+import type { Database, Transaction } from '#shared/runtime/database.ts';
+import type { Wakeups } from '#shared/runtime/wakeups.ts';
 import { CustodyPackageRow, CustodyPartyRow } from './parties.entities.ts';
 
 export type Party = z.output<typeof party>;
 
 export const sameParty = (one: Party, other: Party): boolean =>
   one.type === other.type && one.id === other.id;
+
+/** Rung whenever a shipment's log grows, and whenever somebody may no longer read it. */
+export const topicOf = (shipmentId: string): string => `tracking:${shipmentId}`;
+
+export const shipmentNotFound = (): NotFound =>
+  new NotFound('SHIPMENT_NOT_FOUND', 'There is no such shipment');
 
 interface RecipientFacts {
   readonly recipientId: string;
@@ -26,15 +33,19 @@ interface RecipientFacts {
 
 export class PartiesService {
   readonly #db: Database;
+  readonly #wakeups: Wakeups;
 
-  constructor(db: Database) {
+  constructor({ db, wakeups }: { db: Database; wakeups: Wakeups }) {
     this.#db = db;
+    this.#wakeups = wakeups;
   }
 
   /** Learns sender, recipient and packages; a recipient who was replaced is no party any more. */
   async learnShipment(shipment: PayloadOf<typeof ShipmentSubmitted>): Promise<void> {
-    await this.#db.transaction(async ({ em }) => {
+    await this.#db.transaction(async (tx) => {
+      const { em } = tx;
       const { shipmentId } = shipment;
+      this.#announce(tx, [shipmentId]);
       await this.#learnEnds(shipmentId, shipment.senderId, shipment.recipient);
       await em.nativeDelete(CustodyPartyRow, {
         shipmentId,
@@ -84,7 +95,14 @@ export class PartiesService {
 
   /** Carriers of an itinerary that ended before custody have nothing to do with the shipment any more. */
   async forgetItinerary(itineraryId: string): Promise<void> {
-    await this.#db.transaction(({ em }) => em.nativeDelete(CustodyPartyRow, { itineraryId }));
+    await this.#db.transaction(async (tx) => {
+      const gone = await tx.em.find(CustodyPartyRow, { itineraryId });
+      await tx.em.nativeDelete(CustodyPartyRow, { itineraryId });
+      this.#announce(
+        tx,
+        gone.map(({ shipmentId }) => shipmentId),
+      );
+    });
   }
 
   /** As whom the viewer acts, per shipment; shipments of which they are no party are left out. */
@@ -113,7 +131,7 @@ export class PartiesService {
   async requireRoles(viewer: Viewer, shipmentId: string): Promise<Party[]> {
     const roles = (await this.rolesOf(viewer, [shipmentId])).get(shipmentId);
     if (roles) return roles;
-    throw new NotFound('SHIPMENT_NOT_FOUND', 'There is no such shipment');
+    throw shipmentNotFound();
   }
 
   /** Account of each party, in their order: its own, or the one linked to a recipient; null for one without. */
@@ -146,6 +164,12 @@ export class PartiesService {
   async declaredMinor(shipmentId: string): Promise<bigint> {
     const rows = await this.#db.read((em) => em.find(CustodyPackageRow, { shipmentId }));
     return rows.reduce((sum, row) => sum + row.declaredMinor, 0n);
+  }
+
+  /** Whoever follows one of them is asked at once whether they still may. */
+  #announce(tx: Transaction, shipmentIds: readonly string[]): void {
+    for (const shipmentId of new Set(shipmentIds))
+      tx.afterCommit(() => this.#wakeups.wake(topicOf(shipmentId)));
   }
 
   /** What bookings say of the recipient may be older than what shipments said: an account is never unlearnt. */

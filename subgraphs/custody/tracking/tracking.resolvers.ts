@@ -9,9 +9,11 @@ import type {
   ShipmentResolvers,
   SubscriptionResolvers,
   TrackingEventResolvers,
+  TrackingShareResolvers,
   TrackingStatusResolvers,
 } from '../custody.generated.ts';
 import type { CustodyService } from './custody.service.ts';
+import type { ReadersService } from './readers.service.ts';
 import { cursorOf, type TrackingService } from './tracking.service.ts';
 
 const capital = <Word extends string>(word: Word) => word.toUpperCase() as Uppercase<Word>;
@@ -36,7 +38,11 @@ const asField = <Event>(
   };
 };
 
-export const trackingResolvers = (tracking: TrackingService, custody: CustodyService) => ({
+export const trackingResolvers = (
+  tracking: TrackingService,
+  custody: CustodyService,
+  readers: ReadersService,
+) => ({
   Query: {
     trackingStatus: (_root, { shipmentId }, { viewer }) => tracking.status(viewer, shipmentId),
     trackingHistory: (_root, { shipmentId, first, after }, { viewer }) =>
@@ -46,6 +52,8 @@ export const trackingResolvers = (tracking: TrackingService, custody: CustodySer
   Mutation: {
     recordTrackingEvent: (_root, { input }, { viewer }) =>
       tracking.report(viewer, { ...input, locationId: input.locationId ?? null }),
+    shareTracking: (_root, { input }, { viewer }) => readers.share(viewer, input),
+    stopSharingTracking: (_root, { input }, { viewer }) => readers.stop(viewer, input.shareId),
   } satisfies MutationResolvers,
   Subscription: {
     trackingEvents: {
@@ -95,7 +103,11 @@ export const trackingResolvers = (tracking: TrackingService, custody: CustodySer
     custody: ({ id }, _args, { load }) => load(custody.loadByShipment, id),
     tracking: ({ id }, { first, after }, { load }) =>
       load(tracking.loadPages, { shipmentId: id, first, after }),
+    trackingShares: ({ id }, _args, { load }) => load(readers.loadShares, id),
   } satisfies ShipmentResolvers,
+  TrackingShare: {
+    shipment: ({ shipmentId }) => ({ id: shipmentId }),
+  } satisfies TrackingShareResolvers,
   Package: {
     __resolveReference: ({ id }) => ({ id }),
     custodyState: ({ id }, _args, { load }) => load(custody.loadByPackage, id),

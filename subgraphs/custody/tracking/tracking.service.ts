@@ -7,15 +7,21 @@
 import { Forbidden, Invalid } from '#shared/kernel/errors.ts';
 import { newId, requireId } from '#shared/kernel/ids.ts';
 import { type Connection, connection, decodeCursor, encodeCursor, pageSize } from '#shared/kernel/pages.ts';
-import type { Clock } from '#shared/kernel/time.ts';
+import { type Clock, SECOND } from '#shared/kernel/time.ts';
 import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
 import { followLog } from '#shared/runtime/follow-log.ts';
 import { groupedBy } from '#shared/runtime/graph.ts';
 import type { Wakeups } from '#shared/runtime/wakeups.ts';
 import type { CustodyService } from './custody.service.ts';
-import type { PartiesService } from './parties.service.ts';
-import { DeliveryProofRow, TrackingEventRow, type TrackingType } from './tracking.entities.ts';
+import { type PartiesService, topicOf } from './parties.service.ts';
+import type { ReadersService } from './readers.service.ts';
+import {
+  DeliveryProofRow,
+  TrackingEventRow,
+  TrackingStreamRow,
+  type TrackingType,
+} from './tracking.entities.ts';
 
 export type TrackingEventView = TrackingEventRow;
 export type DeliveryProofView = DeliveryProofRow;
@@ -41,6 +47,9 @@ export interface TrackingPage {
   readonly after: string | null | undefined;
 }
 
+/** How long a live feed may go on before the reader's right is looked at again. */
+const RIGHT_CHECK_MS = 3 * SECOND;
+
 const reportable = ['DEPARTED', 'ARRIVED', 'LOCATION_NOTED'] as const;
 export type ReportableType = (typeof reportable)[number];
 
@@ -61,11 +70,13 @@ export class TrackingService {
   readonly #wakeups: Wakeups;
   readonly #pollMs: number;
   readonly #parties: PartiesService;
+  readonly #readers: ReadersService;
   readonly #custody: CustodyService;
 
   constructor(
     deps: { db: Database; clock: Clock; wakeups: Wakeups; config: { TRACKING_POLL: number } },
     parties: PartiesService,
+    readers: ReadersService,
     custody: CustodyService,
   ) {
     this.#db = deps.db;
@@ -73,6 +84,7 @@ export class TrackingService {
     this.#wakeups = deps.wakeups;
     this.#pollMs = deps.config.TRACKING_POLL;
     this.#parties = parties;
+    this.#readers = readers;
     this.#custody = custody;
   }
 
@@ -156,29 +168,29 @@ export class TrackingService {
     });
   }
 
-  /** Refuses `SHIPMENT_NOT_FOUND` whoever is no party. */
+  /** Refuses `SHIPMENT_NOT_FOUND` whoever may not read it, `SCOPE_MISSING`. */
   async status(viewer: Viewer, shipmentId: string): Promise<TrackingStatusView> {
-    await this.#parties.requireRoles(viewer, shipmentId);
+    await this.#readers.requireReader(viewer, shipmentId);
     return { shipmentId };
   }
 
-  /** A page of the log, oldest first. Refuses `SHIPMENT_NOT_FOUND`, `CURSOR_INVALID`, `PAGE_SIZE_INVALID`. */
+  /** A page of the log, oldest first. Refuses `SHIPMENT_NOT_FOUND`, `SCOPE_MISSING`, `CURSOR_INVALID`, `PAGE_SIZE_INVALID`. */
   async history(viewer: Viewer, page: TrackingPage): Promise<Connection<TrackingEventRow>> {
-    await this.#parties.requireRoles(viewer, page.shipmentId);
+    await this.#readers.requireReader(viewer, page.shipmentId);
     const size = pageSize(page);
     const from = seqOf(page.shipmentId, page.after);
     const rows = await this.#read(page.shipmentId, from, size + 1);
     return connection(rows, size, keyOf);
   }
 
-  /** First pages of many logs in one query; null for shipments the viewer is no party of. */
+  /** First pages of many logs in one query; null for shipments that the viewer may not read. */
   readonly loadPages = async (viewer: Viewer, pages: readonly TrackingPage[]) => {
-    const roles = await this.#parties.rolesOf(
+    const readable = await this.#readers.readable(
       viewer,
       pages.map(({ shipmentId }) => shipmentId),
     );
     const wanted = pages
-      .filter(({ shipmentId }) => roles.has(shipmentId))
+      .filter(({ shipmentId }) => readable.has(shipmentId))
       .map((page) => ({ ...page, size: pageSize(page), from: seqOf(page.shipmentId, page.after) }));
     const rows = wanted.length
       ? await this.#db.read((em) =>
@@ -196,7 +208,7 @@ export class TrackingService {
         )
       : [];
     return pages.map((page) => {
-      if (!roles.has(page.shipmentId)) return null;
+      if (!readable.has(page.shipmentId)) return null;
       const from = seqOf(page.shipmentId, page.after);
       const size = pageSize(page);
       const mine = rows.filter(
@@ -206,14 +218,14 @@ export class TrackingService {
     });
   };
 
-  /** Last event of each shipment; null where there is none or the viewer is no party. */
+  /** Last event of each shipment; null where there is none or the viewer may not read it. */
   readonly loadLatest = async (viewer: Viewer, shipmentIds: readonly string[]) => {
-    const roles = await this.#parties.rolesOf(viewer, shipmentIds);
+    const readable = await this.#readers.readable(viewer, shipmentIds);
     const rows = await this.#db.read((em) =>
       em.execute<{ id: string }[]>(
         `select e.id from tracking_events e join tracking_streams s on s.shipment_id = e.shipment_id and s.last_seq = e.seq
           where e.shipment_id = any(?)`,
-        [`{${[...roles.keys()].join(',')}}`],
+        [`{${[...readable].join(',')}}`],
       ),
     );
     const events = await this.#db.read((em) =>
@@ -222,21 +234,18 @@ export class TrackingService {
     return groupedBy(shipmentIds, events, (event) => event.shipmentId).map(([event]) => event ?? null);
   };
 
-  /** Proof of delivery of each shipment; null where it is not delivered or the viewer is no party. */
+  /** Proof of delivery of each shipment; null where it is not delivered or the viewer may not read it. */
   readonly loadProofs = async (viewer: Viewer, shipmentIds: readonly string[]) => {
-    const roles = await this.#parties.rolesOf(viewer, shipmentIds);
+    const readable = await this.#readers.readable(viewer, shipmentIds);
     const proofs = await this.#db.read((em) =>
-      em.find(
-        DeliveryProofRow,
-        { shipmentId: { $in: [...roles.keys()] } },
-        { orderBy: { deliveredAt: 'desc' } },
-      ),
+      em.find(DeliveryProofRow, { shipmentId: { $in: [...readable] } }, { orderBy: { deliveredAt: 'desc' } }),
     );
     return groupedBy(shipmentIds, proofs, (proof) => proof.shipmentId).map(([proof]) => proof ?? null);
   };
 
   /**
-   * The log from a cursor on, then live, until the signal ends it or the viewer stops being a party.
+   * The log after a cursor and then live; from its beginning after an empty one, from now on without one. Ends
+   * with `SHIPMENT_NOT_FOUND` within `RIGHT_CHECK_MS` of the moment at which the viewer may no longer read it.
    * Refuses `SHIPMENT_NOT_FOUND` and `CURSOR_INVALID` at once.
    */
   async follow(
@@ -245,17 +254,22 @@ export class TrackingService {
     after: string | null | undefined,
     signal: AbortSignal | undefined,
   ): Promise<AsyncIterableIterator<TrackingEventRow>> {
-    await this.#parties.requireRoles(viewer, shipmentId);
+    const check = (): Promise<void> => this.#readers.requireReader(viewer, shipmentId);
+    await check();
     return followLog({
-      from: seqOf(shipmentId, after),
-      read: async (seq) => {
-        await this.#parties.requireRoles(viewer, shipmentId);
-        return this.#read(shipmentId, seq, 100);
-      },
+      from: after == null ? await this.#lastSeq(shipmentId) : after === '' ? 0 : seqOf(shipmentId, after),
+      read: (seq) => this.#read(shipmentId, seq, 100),
+      check,
+      checkMs: RIGHT_CHECK_MS,
       onWake: (wake) => this.#wakeups.on(topicOf(shipmentId), wake),
       pollMs: this.#pollMs,
       signal,
     });
+  }
+
+  async #lastSeq(shipmentId: string): Promise<number> {
+    const stream = await this.#db.read((em) => em.findOne(TrackingStreamRow, { shipmentId }));
+    return stream?.lastSeq ?? 0;
   }
 
   #read(shipmentId: string, afterSeq: number, limit: number): Promise<TrackingEventRow[]> {
@@ -264,5 +278,3 @@ export class TrackingService {
     );
   }
 }
-
-const topicOf = (shipmentId: string): string => `tracking:${shipmentId}`;

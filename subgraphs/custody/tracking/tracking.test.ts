@@ -1,5 +1,6 @@
 import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { EscrowClosed, EscrowReleased } from '#shared/events/payments.ts';
+import { ShipmentSubmitted } from '#shared/events/shipments.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import { money } from '#shared/kernel/money.ts';
 import type { Viewer } from '#shared/kernel/viewer.ts';
@@ -15,7 +16,13 @@ const watchText = `subscription ($id: ID!, $after: String) {
   trackingEvents(shipmentId: $id, after: $after) {
     id cursor type at message shipment { id } package { id } carrier { id } leg { id } place { id } handoffStep { sequence } } }`;
 
-async function watch(story: Story, viewer: Viewer, after?: string, signal = new AbortController().signal) {
+/** From the beginning of the log, unless told otherwise; `null` is from now on. */
+async function watch(
+  story: Story,
+  viewer: Viewer,
+  after: string | null = '',
+  signal = new AbortController().signal,
+) {
   const { local } = story.world.subgraph('custody');
   return (await subscribe({
     schema: local.schema,
@@ -26,8 +33,11 @@ async function watch(story: Story, viewer: Viewer, after?: string, signal = new 
 }
 
 /** Takes events until there are enough, then leaves. */
-async function take(story: Story, viewer: Viewer, count: number, after?: string): Promise<Seen[]> {
-  const events = await watch(story, viewer, after);
+async function take(story: Story, viewer: Viewer, count: number, after?: string | null): Promise<Seen[]> {
+  return drain(await watch(story, viewer, after), count);
+}
+
+async function drain(events: Awaited<ReturnType<typeof watch>>, count: number): Promise<Seen[]> {
   if (!(Symbol.asyncIterator in events)) throw events.errors![0];
   const seen: Seen[] = [];
   for await (const { data, errors } of events) {
@@ -125,14 +135,83 @@ test('who leaves, or is left, stops listening at once even while nothing happens
   }
 });
 
-test('nobody but the parties watches, and who stops being one sees no more', async () => {
+test('without a cursor a watcher is told what comes, and nothing of what was', async () => {
+  await using story = await startStory({ carriers: [anna] });
+  const before = await take(story, sender, 3);
+  const live = await watch(story, sender, null);
+  await story.handOver(1);
+  const [next] = await drain(live, 1);
+  expect(next!.type).toBe('SCANNED');
+  expect(idsOf(before)).not.toContain(next!.id);
+  expect(await take(story, sender, 1, before.at(-1)!.cursor)).toEqual([next]);
+});
+
+test('before the first thing has happened a watcher may already wait for it', async () => {
+  await using story = await startStory({ carriers: [anna], confirmed: false, env: { TRACKING_POLL: '1h' } });
+  const feeds = [await watch(story, sender, null), await watch(story, sender, '')];
+  await story.confirm();
+  for (const feed of feeds) expect((await drain(feed, 1))[0]!.type).toBe('ITINERARY_CONFIRMED');
+});
+
+test('nobody but the parties watches', async () => {
   await using story = await startStory();
   const refused = (await watch(story, stranger)) as ExecutionResult;
   expect(refused.errors!.map(({ extensions }) => extensions.code)).toEqual(['SHIPMENT_NOT_FOUND']);
-  const events = (await watch(story, anna)) as AsyncGenerator<ExecutionResult<{ trackingEvents: Seen }>>;
-  for (const _ of Array(5)) expect((await events.next()).value.data).toBeDefined();
-  await story.cancel();
-  await expect(events.next()).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
+});
+
+describe('a right that is lost ends the live feed, while nothing happens and nothing is looked for', () => {
+  const quiet = { TRACKING_POLL: '1h' };
+
+  /** Has read the whole log and waits for what comes. */
+  async function waiting(story: Story, viewer: Viewer) {
+    const events = (await watch(story, viewer, null)) as AsyncGenerator<ExecutionResult>;
+    const next = events.next();
+    next.catch(() => {});
+    return { next };
+  }
+
+  test('of a carrier whose itinerary was cancelled, at once', async () => {
+    await using story = await startStory({ env: quiet });
+    const { next } = await waiting(story, anna);
+    await story.cancel();
+    await expect(next).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
+  });
+
+  test('of a recipient who was replaced, at once', async () => {
+    await using story = await startStory({ env: quiet });
+    const { next } = await waiting(story, story.recipient);
+    await story.world.hear(ShipmentSubmitted, story.submission({ recipientId: newId() }));
+    await story.world.settle();
+    await expect(next).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
+  });
+
+  test('of whoever is no party any more and was not told so, within five seconds', async () => {
+    await using story = await startStory({ env: quiet });
+    const { next } = await waiting(story, anna);
+    await story.world
+      .database('custody')
+      .transaction((tx) => tx.sql('delete from custody_parties where user_id = ?', [anna.userId]));
+    const lostAt = performance.now();
+    await expect(next).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
+    expect(performance.now() - lostAt).toBeLessThan(5_000);
+  });
+
+  test('of a slow reader who has not taken all that was read for them', async () => {
+    await using story = await startStory({ env: quiet });
+    const events = (await watch(story, anna)) as AsyncGenerator<ExecutionResult>;
+    for (const _ of [1, 2]) expect((await events.next()).value.data).toBeDefined();
+    await story.cancel();
+    // The rest was read together with these two; a reader takes it when the right has been looked at again.
+    const seen: unknown[] = [];
+    const reading = (async () => {
+      for (;;) {
+        await new Promise((resolve) => setTimeout(resolve, 1_600));
+        seen.push((await events.next()).value.data);
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
+    expect(seen.length).toBeLessThan(3);
+  });
 });
 
 test('the log comes in pages; a cursor of another shipment is none', async () => {

@@ -15,7 +15,7 @@ import {
   pageSize,
 } from '#shared/kernel/pages.ts';
 import { after, type Clock } from '#shared/kernel/time.ts';
-import { requireUser, type Viewer } from '#shared/kernel/viewer.ts';
+import { requireUser, requireUserOrScope, type Viewer } from '#shared/kernel/viewer.ts';
 import type { Database } from '#shared/runtime/database.ts';
 import type { Secrets } from '#shared/runtime/secrets.ts';
 import type { LocationService } from '../location/location.service.ts';
@@ -102,11 +102,12 @@ export class TripSearchService {
   }
 
   /**
-   * Bookable routes in the order asked for. Refuses `SIGN_IN_REQUIRED`, `PAGE_SIZE_INVALID` and what
-   * `RoutePlanningService.routes` refuses.
+   * Bookable routes in the order asked for, for users and for partners with `search:read`. Refuses
+   * `SIGN_IN_REQUIRED`, `SCOPE_MISSING`, `PAGE_SIZE_INVALID` and what `RoutePlanningService.routes` refuses.
    */
   async searchRoutes(viewer: Viewer, search: Search): Promise<RouteSuggestionView[]> {
-    return this.#search(requireUser(viewer).userId, search);
+    const searcher = requireUserOrScope(viewer, 'search:read');
+    return this.#search(searcher.kind === 'user' ? searcher.userId : null, search);
   }
 
   /**

@@ -62,6 +62,17 @@ export const Session = defineEntity({
 });
 export type Session = InferEntity<typeof Session>;
 
+/** That a session ended, in the order of commits; written by a trigger on `sessions` and by nothing else. */
+export const SessionEnd = defineEntity({
+  name: 'SessionEnd',
+  tableName: 'session_ends',
+  properties: {
+    seq: p.bigint().primary().autoincrement(),
+    sessionId: p.uuid(),
+    endedAt: p.datetime().index(),
+  },
+});
+
 /** The one live code of an address. */
 export const OtpChallenge = defineEntity({
   name: 'OtpChallenge',
@@ -90,4 +101,4 @@ export const AuthQuota = defineEntity({
   },
 });
 
-export const authenticationEntities = [AuthIdentity, Device, Session, OtpChallenge, AuthQuota];
+export const authenticationEntities = [AuthIdentity, Device, Session, SessionEnd, OtpChallenge, AuthQuota];

@@ -15,6 +15,7 @@ import type { IdentityConfig } from '../identity.config.ts';
 import type { Preferences, UserService, UserView } from '../user/user.service.ts';
 import { type CodeBinding, Codes, type OtpChallengeView } from './authentication.codes.ts';
 import { Quotas } from './authentication.quotas.ts';
+import { type EndedSessions, SessionEnds } from './authentication.session-ends.ts';
 import { type DeviceSessionView, type LiveSession, Sessions } from './authentication.sessions.ts';
 import { fingerprintOf, Tokens } from './authentication.tokens.ts';
 
@@ -34,10 +35,12 @@ export class AuthenticationService {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #users: UserService;
-  readonly #operators: ReadonlySet<string>;
+  /** Addresses by the role that they carry. */
+  readonly #roles: readonly (readonly [role: string, addresses: ReadonlySet<string>])[];
   readonly #tokens: Tokens;
   readonly #codes: Codes;
   readonly #sessions: Sessions;
+  readonly #ends: SessionEnds;
 
   constructor(deps: {
     db: Database;
@@ -49,10 +52,14 @@ export class AuthenticationService {
     this.#db = deps.db;
     this.#clock = deps.clock;
     this.#users = deps.users;
-    this.#operators = new Set(deps.config.OPERATOR_EMAILS);
+    this.#roles = [
+      ['operator', new Set(deps.config.OPERATOR_EMAILS)],
+      ['admin', new Set(deps.config.ADMIN_EMAILS)],
+    ];
     this.#tokens = new Tokens(deps.secrets, deps.clock, deps.config.ACCESS_TOKEN_LIFETIME);
     this.#codes = new Codes({ ...deps, quotas: new Quotas(deps.db, deps.clock) });
     this.#sessions = new Sessions({ ...deps, tokens: this.#tokens });
+    this.#ends = new SessionEnds(deps.db, deps.clock, deps.config.ACCESS_TOKEN_LIFETIME);
   }
 
   /**
@@ -116,6 +123,11 @@ export class AuthenticationService {
     return this.#sessions.live(requireUser(viewer));
   }
 
+  /** Sessions that ended lately, in the order of their commits. For the gateway. Refuses `CURSOR_INVALID`. */
+  endedSessions(cursor: string | null): Promise<EndedSessions> {
+    return this.#ends.after(cursor);
+  }
+
   /** A bearer token for one recipient of one shipment. For other subgraphs. */
   linkToken(of: { shipmentId: string; recipientId: string; expiresAt: Date }): Promise<string> {
     return this.#tokens.link(of);
@@ -123,7 +135,7 @@ export class AuthenticationService {
 
   async #grant({ sessionId, userId, expiresAt, refreshToken }: LiveSession): Promise<SessionView> {
     const user = await this.#users.ownView(userId);
-    const roles = this.#operators.has(user.email!) ? ['operator'] : [];
+    const roles = this.#roles.flatMap(([role, addresses]) => (addresses.has(user.email!) ? [role] : []));
     const access = await this.#tokens.access({ userId, sessionId, roles, sessionEnds: expiresAt });
     return { id: sessionId, ...access, refreshToken, expiresAt, user };
   }

@@ -113,14 +113,19 @@ test('the published key set holds no private key', async () => {
   );
 });
 
-test('an operator is who proves an operator’s address', async () => {
+test('operators and administrators are who prove an address of theirs', async () => {
   const email = someAddress();
   await using world = await startWorld({
     subgraphs: ['identity'],
-    env: { OPERATOR_EMAILS: 'ops@example.com, Other@example.com' },
+    env: {
+      OPERATOR_EMAILS: 'ops@example.com, Both@example.com',
+      ADMIN_EMAILS: 'ada@example.com,both@example.com',
+    },
   });
   const rolesOf = async ({ accessToken }: SignedIn) => (await claimsOf(accessToken, world)).payload.roles;
   expect(await rolesOf(await signIn(world, 'ops@example.com'))).toEqual(['operator']);
+  expect(await rolesOf(await signIn(world, 'ada@example.com'))).toEqual(['admin']);
+  expect(await rolesOf(await signIn(world, 'both@example.com'))).toEqual(['operator', 'admin']);
   expect(await rolesOf(await signIn(world, email))).toEqual([]);
 });
 

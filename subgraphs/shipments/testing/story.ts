@@ -90,6 +90,7 @@ export class Story {
         answer(IdentityContract, {
           users: async () => [],
           userByEmail: async ({ email }) => ({ userId: accounts.get(email) ?? null }),
+          partner: async () => ({ name: null }),
           linkToken: async ({ shipmentId, recipientId, expiresAt }) => ({
             token: `${shipmentId} ${recipientId} ${expiresAt.toISOString()}`,
           }),

@@ -19,6 +19,7 @@ const ticket = newId();
 const identity = answer(IdentityContract, {
   users: async () => [],
   userByEmail: async () => ({ userId: null }),
+  partner: async () => ({ name: null }),
   linkToken: async () => ({ token: '' }),
   files: async ({ fileIds }) =>
     fileIds
