@@ -35,11 +35,7 @@ export const pressure = group('pressure', [
     run: async (context) => {
       const [slow, quick] = [await context.connect(), await context.connect()];
       const stalled = await context.watch(slow, '{ number note }');
-      const other = await context.live(
-        quick,
-        { query: onStore('orderPlaced', '{ number note n: number }') },
-        2,
-      );
+      const other = await context.live(quick, { query: onStore('requiredOrder', '{ number note }') }, 2);
       slow.pause();
       await placeWhile(context, other);
       slow.resume();

@@ -260,13 +260,11 @@ export const resume = group('resume', [
     run: async (context) => {
       const socket = await context.connect();
       const plain = await context.watch(socket, '{ number }');
-      const renamed = await context.live(
-        socket,
-        { query: onStore('orderPlaced', '{ n: number at: cursor cursor: number }') },
-        2,
-      );
       place(context, 3);
       assert.deepEqual(cursorsOf(await plain.take(3)), [1, 2, 3].map(cursorOf));
+      const query =
+        'subscription ($store: ID!) { orderPlaced(store: $store, after: "") { n: number at: cursor cursor: number } }';
+      const renamed = socket.subscribe({ query, variables: { store: context.storeName } });
       const results = await renamed.take(3);
       assert.deepEqual(cursorsOf(results), [1, 2, 3].map(cursorOf));
       assert.deepEqual(valuesOf(results)[0], { n: 1, at: cursorOf(1), cursor: 1 });

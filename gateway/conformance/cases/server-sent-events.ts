@@ -250,7 +250,7 @@ export const serverSentEvents = group(
         if (result.errors) {
           assert.ok(codeOf(result.errors), 'the error has a code');
           await stream.completed();
-        } else assert.deepEqual(result.data, { orderPlaced: { number: 2 } });
+        } else assert.deepEqual(result.data, { orderPlaced: { number: 2 } }, 'the next event, without a gap');
       },
     },
     {

@@ -1,6 +1,6 @@
 /** Equal subscriptions cost a subgraph what one costs; what differs is kept apart. */
 import assert from 'node:assert/strict';
-import { type Context, group, onStore } from '../case.ts';
+import { type CaseOfGroup, type Context, group, onStore } from '../case.ts';
 import type { Operation, Socket } from '../client/socket.ts';
 import { countTo, nextValue, refusedWith, repeat, valuesOf } from './reading.ts';
 
@@ -39,6 +39,17 @@ async function settled(context: Context, operations: readonly Operation[]): Prom
   return last;
 }
 
+const sameSubscription = (name: string, how: string, otherwise: string): CaseOfGroup => ({
+  name: `same-${name}`,
+  title: `documents that differ ${how} only are the same subscription`,
+  needs: ['sharing'],
+  run: async (context) => {
+    const [one, other] = (await connectAll(context, 2)) as [Socket, Socket];
+    await settled(context, [subscribe(context, one), subscribe(context, other, otherwise)]);
+    assert.equal(context.store.opened, 1, 'one upstream subscription');
+  },
+});
+
 export const sharing = group('sharing', [
   {
     name: 'one-upstream',
@@ -74,22 +85,12 @@ export const sharing = group('sharing', [
       assert.equal(context.shop.fetches(product), 1, 'asked for once');
     },
   },
-  {
-    name: 'same-meaning',
-    title: 'documents that differ in layout and operation name are the same subscription',
-    needs: ['sharing'],
-    run: async (context) => {
-      const texts = [
-        query,
-        query.replaceAll(/([{}])/g, '\n  $1 # layout\n'),
-        query.replace('subscription', 'subscription Named'),
-      ];
-      const sockets = await connectAll(context, texts.length);
-      const operations = texts.map((text, index) => subscribe(context, sockets[index]!, text));
-      await settled(context, operations);
-      assert.equal(context.store.opened, 1, 'one upstream subscription');
-    },
-  },
+  sameSubscription('layout', 'in layout and comments', query.replaceAll(/([{}])/g, '\n  $1 # layout\n')),
+  sameSubscription(
+    'operation-name',
+    'in the name of the operation',
+    query.replace('subscription', 'subscription Named'),
+  ),
   {
     name: 'twice-on-one-socket',
     title: 'the same subscription twice on one socket answers under both ids',
