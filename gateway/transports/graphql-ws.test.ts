@@ -1,3 +1,4 @@
+import { WebSocket } from 'ws';
 import { forms, Platform, until } from '../testing/platform.ts';
 import { Socket } from '../testing/socket.ts';
 
@@ -10,6 +11,8 @@ describe.each(forms)('%s', (form) => {
       SOCKET_INIT_TIMEOUT: '200ms',
       SOCKET_STALL: '300ms',
       SUBSCRIPTIONS_PER_SOCKET: '2',
+      MESSAGES_PER_SECOND: '40',
+      SUBSCRIBES_PER_SECOND: '30',
       ORIGINS: 'https://app.example',
     });
   });
@@ -17,7 +20,16 @@ describe.each(forms)('%s', (form) => {
   afterEach(() => until(() => platform.world.sources === 0));
 
   test('4400: a message that is none', async () => {
-    for (const message of ['{', '"x"', '{"type":"unknown"}', '{"type":"subscribe","id":"1","payload":{}}']) {
+    const messages = [
+      '{',
+      '"x"',
+      'null',
+      '{"type":"unknown"}',
+      '{"type":"next","id":"1","payload":{}}',
+      '{"type":"subscribe","id":"1","payload":{}}',
+      '{"type":"subscribe","id":"","payload":{"query":"{a}"}}',
+    ];
+    for (const message of messages) {
       const socket = await Socket.open(platform);
       socket.send(message);
       expect((await socket.closed).code).toBe(4400);
@@ -79,8 +91,83 @@ describe.each(forms)('%s', (form) => {
     expect(await socket.next('error', '3')).toMatchObject({
       payload: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }],
     });
-    await until(() => platform.world.sources === 2);
+    await until(() => platform.world.sources === 1);
+    socket.send({ id: '1', type: 'complete' });
+    socket.subscribe('3', plain, { after: String(platform.world.reviews.length) });
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
+    platform.world.add('one');
+    const ids = [(await socket.next('next')).id, (await socket.next('next')).id];
+    expect(ids.sort()).toEqual(['2', '3']);
     await socket.close();
+  });
+
+  test('several subscriptions share a socket; when one fails nothing follows for it, and the others go on', async () => {
+    const socket = await Socket.open(platform);
+    socket.subscribe('good', plain);
+    socket.subscribe('bad', plain, { after: 'forged' });
+    await socket.next('error', 'bad');
+    await until(() => platform.world.sources === 1);
+    platform.world.add('one');
+    await socket.next('next', 'good');
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
+    expect(socket.unread).toBe(0);
+    await socket.close();
+  });
+
+  test('the id of a subscription that failed can be used again at once', async () => {
+    const socket = await Socket.open(platform);
+    socket.subscribe('1', plain, { after: 'forged' });
+    await socket.next('error', '1');
+    socket.subscribe('1', plain, { after: String(platform.world.reviews.length) });
+    platform.world.add('one');
+    await socket.next('next', '1');
+    await socket.close();
+  });
+
+  test('a subscription that is completed before it was admitted never begins', async () => {
+    const socket = await Socket.open(platform);
+    const opened = platform.world.opened;
+    for (let count = 0; count < 10; count += 1) {
+      socket.subscribe('1', plain);
+      socket.send({ id: '1', type: 'complete' });
+    }
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
+    expect(socket.unread).toBe(0);
+    expect(platform.world.opened).toBe(opened);
+    await socket.close();
+  });
+
+  test('1008: a flood of messages, pings included, protocol pings too', async () => {
+    const flood = await Socket.open(platform);
+    for (let count = 0; count < 50; count += 1) flood.send({ type: 'ping' });
+    expect((await flood.closed).code).toBe(1008);
+    const raw = new WebSocket(platform.gateway.url.replace('http', 'ws'), 'graphql-transport-ws');
+    await new Promise((resolve) => raw.once('open', resolve));
+    for (let count = 0; count < 50; count += 1) raw.ping();
+    expect(await new Promise((resolve) => raw.once('close', resolve))).toBe(1008);
+  });
+
+  test('too many subscribes within a second are refused, and the socket stays', async () => {
+    const socket = await Socket.open(platform);
+    const unknown = 'subscription { unknown }';
+    for (let count = 1; count <= 31; count += 1) {
+      socket.subscribe(String(count), unknown);
+      await socket.next('error', String(count)).then(({ payload }) => {
+        const [{ extensions }] = payload as [{ extensions: { code: string } }];
+        expect(extensions.code).toBe(count <= 30 ? 'GRAPHQL_VALIDATION_FAILED' : 'RATE_LIMITED');
+      });
+    }
+    await socket.close();
+  });
+
+  test('a message in binary is none', async () => {
+    const raw = new WebSocket(platform.gateway.url.replace('http', 'ws'), 'graphql-transport-ws');
+    await new Promise((resolve) => raw.once('open', resolve));
+    raw.send(Buffer.from('{"type":"connection_init"}'));
+    expect(await new Promise((resolve) => raw.once('close', resolve))).toBe(4400);
   });
 
   test.each([
@@ -127,16 +214,75 @@ describe.each(forms)('%s', (form) => {
     expect((await socket.closed).code).toBe(4403);
   });
 
+  test('a fresh token that says something else of the same person closes the socket', async () => {
+    const socket = await Socket.open(platform, { authorization: `Bearer ${await platform.token()}` });
+    const promoted = await platform.token({ roles: ['reader', 'editor'] });
+    socket.send({ type: 'ping', payload: { authorization: `Bearer ${promoted}` } });
+    expect((await socket.closed).code).toBe(4403);
+  });
+
   test('a client that takes nothing is closed with a code that tells it to resume', async () => {
     const socket = await Socket.open(platform);
-    const wide = Array.from({ length: 100 }, (_, index) => `t${index}: text`).join(' ');
-    socket.subscribe('1', `subscription { reviewAdded(after: "0") { cursor ${wide} } }`);
+    platform.world.reviews.length = 0;
+    socket.subscribe('1', 'subscription { reviewAdded(after: "") { cursor text } }');
     await until(() => platform.world.sources === 1);
     socket.pause();
-    platform.world.add(...Array.from({ length: 250 }, () => 'x'.repeat(2_000)));
+    platform.world.add(...Array.from({ length: 250 }, () => 'x'.repeat(200_000)));
     await until(() => platform.world.sources === 0);
     socket.resume();
     expect((await socket.closed).code).toBe(4508);
     platform.world.reviews.length = 0;
+  });
+});
+
+describe('how many may come', () => {
+  const statusOf = (platform: Platform): Promise<number> =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(platform.gateway.url.replace('http', 'ws'), 'graphql-transport-ws');
+      socket.once('unexpected-response', (_request, { statusCode }) => resolve(statusCode ?? 0));
+      socket.once('open', () => {
+        resolve(101);
+        socket.close();
+      });
+      socket.on('error', () => undefined);
+    });
+
+  test('so many sockets of one address, and as soon as one is gone, another', async () => {
+    await using platform = await Platform.start('in memory', { CONNECTIONS_PER_ADDRESS: '2' });
+    const [one, other] = [await Socket.open(platform), await Socket.open(platform)];
+    expect(await statusOf(platform)).toBe(429);
+    await one.close();
+    await until(async () => (await statusOf(platform)) === 101);
+    await other.close();
+  });
+
+  test.each([
+    ['user', { CONNECTIONS_PER_USER: '1' }, {}],
+    ['device', { CONNECTIONS_PER_DEVICE: '1' }, { deviceId: 'd1' }],
+  ])('so many sockets of one %s: one more is told to come later', async (_, limit, payload) => {
+    await using platform = await Platform.start('in memory', limit);
+    const authorization = `Bearer ${await platform.token()}`;
+    const first = await Socket.open(platform, { authorization, ...payload });
+    const second = new Socket(platform);
+    await second.opened();
+    second.send({ type: 'connection_init', payload: { authorization, ...payload } });
+    const { code, reason } = await second.closed;
+    expect(code).toBe(1013);
+    expect(JSON.parse(reason)).toEqual({ code: 'TOO_MANY_CONNECTIONS', retryAfter: expect.any(Number) });
+    const stranger = await platform.token({ sub: 'u2' });
+    const third = await Socket.open(platform, { authorization: `Bearer ${stranger}`, deviceId: 'd2' });
+    await Promise.all([first.close(), third.close()]);
+  });
+
+  test('when too many come back at once, most are told to come a little later, not all at the same time', async () => {
+    await using platform = await Platform.start('in memory', { CONNECTIONS_PER_SECOND: '5' });
+    const sockets = Array.from({ length: 15 }, () => new Socket(platform));
+    const told: unknown[] = [];
+    for (const { closed } of sockets) void closed.then(({ code, reason }) => told.push([code, reason]));
+    await until(() => told.length >= 8);
+    expect(told.length).toBeLessThanOrEqual(10);
+    for (const each of told) expect(each).toEqual([1013, expect.stringContaining('retryAfter')]);
+    expect(new Set(told.map(String)).size).toBeGreaterThan(1);
+    await Promise.all(sockets.map((socket) => socket.close()));
   });
 });
