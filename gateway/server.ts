@@ -80,6 +80,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     {
       requestTimeout: config.REQUEST_TIMEOUT,
       headersTimeout: Math.min(config.REQUEST_TIMEOUT, 10_000),
+      // Otherwise who is late would be noticed half a minute later.
+      connectionsCheckingInterval: 1_000,
       keepAliveTimeout: 65_000,
       maxHeaderSize: 16 * 1024,
     },

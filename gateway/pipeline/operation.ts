@@ -34,6 +34,7 @@ export interface Operation {
 }
 
 const MAX_ERRORS = 20;
+const MAX_VARIABLE_DEPTH = 50;
 
 const coded = (error: GraphQLError, code: string): GraphQLError =>
   new GraphQLError(error.message, { nodes: error.nodes, extensions: { code } });
@@ -157,11 +158,24 @@ function operationOf(
     ]);
   }
   const variables = request.variables ?? {};
+  if (isDeeperThan(MAX_VARIABLE_DEPTH, variables)) {
+    throw new OperationRefused([
+      new GraphQLError('A variable is nested too deeply', { extensions: { code: BAD_USER_INPUT } }),
+    ]);
+  }
   const { errors } = getVariableValues(graph.schema, operation.variableDefinitions ?? [], variables, {
     maxErrors: MAX_ERRORS,
   });
   if (errors) throw new OperationRefused(errors.map((error) => coded(error, BAD_USER_INPUT)));
   return { document, operation, variables };
+}
+
+/** JSON may nest more deeply than those who walk it, here and in subgraphs, have stack for. */
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeeperThan(levels - 1, (value as Record<string, unknown>)[key])) return true;
+  return false;
 }
 
 /** Without a policy: the operation, ready to be planned, or the errors for the client. */
