@@ -1,7 +1,7 @@
 import { DiscoveryContract } from '#shared/contracts/discovery.ts';
 import { newId } from '#shared/kernel/ids.ts';
 import { money } from '#shared/kernel/money.ts';
-import { anonymous } from '#shared/kernel/viewer.ts';
+import { anonymous, type Viewer } from '#shared/kernel/viewer.ts';
 import { user } from '../../testing/actors.ts';
 import {
   at,
@@ -35,7 +35,7 @@ const criteria = {
 };
 const fields =
   'id token expiresAt reason firstBy price { amountMinor currency } departsAt arrivesAt handOvers transfers handOverPlaces { name } origin { name } destination { name } legs { mode carrier { id } tripLeg { id } courierSegment { id } departsAt arrivesAt price { amountMinor } }';
-const searchAs = async (viewer: typeof ana | typeof anonymous, more: object = {}, search: object = {}) => {
+const searchAs = async (viewer: Viewer, more: object = {}, search: object = {}) => {
   const { data, codes } = await discovery.world.execute(
     'discovery',
     `query ($input: SearchRoutesInput!) { searchRoutes(input: $input) { ${fields} } }`,
@@ -269,6 +269,34 @@ test('a courier whose day is full is offered the next day, and a token for the f
 test('searching is for users who have signed in, on pages of 1 to 100', async () => {
   expect((await searchAs(anonymous)).codes).toEqual(['SIGN_IN_REQUIRED']);
   expect((await searchAs(ana, {}, { first: 0 })).codes).toEqual(['PAGE_SIZE_INVALID']);
+});
+
+test('a partner searches with a key for it, and what it finds can be booked by whoever has the token', async () => {
+  const partner = { kind: 'partner', partnerId: newId(), keyId: newId() } as const;
+  const refused = await searchAs({ ...partner, scopes: ['tracking:read'] });
+  expect(refused.codes).toEqual(['SCOPE_MISSING']);
+  await theStory();
+  const { found, codes } = await searchAs(
+    { ...partner, scopes: ['search:read'] },
+    { recipientComesToAirport: false },
+  );
+  expect(codes).toEqual([]);
+  expect((await redeem(found[0].token)).total).toEqual(money(Number(found[0].price.amountMinor), 'EUR'));
+  const save = 'mutation ($input: SaveSearchInput!) { saveSearch(input: $input) { id } }';
+  const input = {
+    name: 'x',
+    originLocationId: montreal,
+    destinationLocationId: london,
+    category: 'BOOKS',
+    grams: 1,
+  };
+  const saved = await discovery.world.execute(
+    'discovery',
+    save,
+    { input },
+    { ...partner, scopes: ['search:read'] },
+  );
+  expect(saved.codes).toEqual(['SIGN_IN_REQUIRED']);
 });
 
 test('a search that finds nothing is an empty answer', async () => {
