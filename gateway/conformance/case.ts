@@ -15,6 +15,8 @@ export const capabilities = {
   'gap-notice':
     'the first event of a subscription that was resumed and cannot be replayed has `extensions.mayHaveMissed`',
   reload: 'a changed supergraph file is taken up without a restart',
+  restart:
+    'the suite may end the gateway and start it again (it does so with a gateway that it started itself)',
   sharing: 'equal subscriptions of equal clients share one upstream and one completion of each event',
   forwarding:
     'the `Authorization` of the client (header, or `authorization` of `connection_init`) reaches subgraphs',
@@ -61,6 +63,8 @@ export const group = (name: string, cases: readonly CaseOfGroup[]): readonly Cas
   cases.map(({ name: of, ...rest }) => ({ ...rest, group: name, id: `${name}/${of}` }));
 
 export interface Target {
+  /** Ends the gateway with this signal and starts it again at its address; resolves when it serves. */
+  readonly restart?: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>;
   /** Of the gateway's GraphQL endpoint, for HTTP and server-sent events. */
   readonly url: string;
   /** The same for WebSocket. */

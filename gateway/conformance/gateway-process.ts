@@ -33,17 +33,18 @@ export const presets: Readonly<Record<'ours' | 'stock', Preset>> = {
         SUPERGRAPH_PATH: supergraph,
         PORT: String(port),
         HOST: '127.0.0.1',
-        INTERNAL_SECRETS: `conformance:${'x'.repeat(32)}`,
         SUPERGRAPH_POLL: '100ms',
         SUBGRAPH_TIMEOUT: '1s',
         SOCKET_INIT_TIMEOUT: '1s',
-        SUBSCRIPTIONS_PER_SOCKET: '200',
+        SOCKET_PING: '2s',
+        SUBSCRIPTIONS_PER_SOCKET: '100',
+        DRAIN_TIMEOUT: '2s',
         LOG_LEVEL: 'silent',
       },
     }),
     path: '/graphql',
     without: ['forwarding'],
-    limits: { init: 4_000, join: 6_000, reload: 5_000 },
+    limits: { init: 4_000, join: 6_000, keepAlive: 6_000, reload: 5_000 },
   },
   /** `@apollo/gateway` behind Apollo Server, its executor behind graphql-ws. */
   stock: {
@@ -52,7 +53,7 @@ export const presets: Readonly<Record<'ours' | 'stock', Preset>> = {
       args: ['--disable-warning=ExperimentalWarning', here('stock-gateway.ts'), supergraph, String(port)],
     }),
     path: '/graphql',
-    without: ['sse', 'resume', 'event-cursor', 'gap-notice', 'sharing', 'forwarding', 'reload'],
+    without: ['sse', 'resume', 'event-cursor', 'gap-notice', 'sharing', 'forwarding', 'reload', 'restart'],
     limits: { patience: 2_000, init: 6_000, join: 6_000 },
   },
 };
@@ -70,36 +71,52 @@ export const launchOf =
   });
 
 export class GatewayProcess implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown>;
-  /** Rejects, with the last of what it printed, when it ends. */
+  readonly #launch: Launch;
+  #child: ChildProcess;
+  #ended: Promise<unknown>;
+  /** Rejects, with the last of what it printed, when the first process ends before it is told to. */
   readonly failed: Promise<never>;
 
-  constructor({ command, args, env = {} }: Launch) {
-    this.#child = spawn(command, args, { env: environmentWith(env), stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const listen = (chunk: Buffer) => {
-      output = (output + chunk).slice(-4_000);
-    };
-    this.#child.stdout?.on('data', listen);
-    this.#child.stderr?.on('data', listen);
-    this.#ended = new Promise((resolve) => this.#child.once('close', resolve).once('error', resolve));
-    this.failed = this.#ended.then((why) => {
-      throw new Error(`The gateway ended (${why}):\n${output}`);
+  constructor(launch: Launch) {
+    this.#launch = launch;
+    const { child, ended, output } = start(launch);
+    this.#child = child;
+    this.#ended = ended;
+    this.failed = ended.then((why) => {
+      throw new Error(`The gateway ended (${why}):\n${output()}`);
     });
     this.failed.catch(() => undefined);
   }
 
-  get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+  async restart(signal: NodeJS.Signals): Promise<void> {
+    await this.#end(signal);
+    const { child, ended } = start(this.#launch);
+    this.#child = child;
+    this.#ended = ended;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGTERM');
-    await orAfter(this.#ended, 5_000);
-    if (this.running) this.#child.kill('SIGKILL');
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#child.kill(signal);
+    await orAfter(this.#ended, 15_000);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
     await this.#ended;
   }
+}
+
+function start({ command, args, env = {} }: Launch) {
+  const child = spawn(command, args, { env: environmentWith(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  const listen = (chunk: Buffer) => {
+    printed = (printed + chunk).slice(-4_000);
+  };
+  child.stdout.on('data', listen);
+  child.stderr.on('data', listen);
+  const ended = new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+  return { child, ended, output: () => printed };
 }
 
 export async function freePort(): Promise<number> {

@@ -64,12 +64,25 @@ export class Session implements AsyncDisposable {
     const target = 'launch' in gateway ? { url: started?.url ?? '', socketUrl: undefined } : gateway;
     const served = untilServed(target.url, 'first', options.start ?? 30_000);
     await Promise.race([served, ...(started ? [started.process.failed] : [])]);
+    const limits = { ...defaultLimits, ...preset?.limits, ...options.limits };
+    const restart = async (signal: 'SIGTERM' | 'SIGKILL') => {
+      await started?.process.restart(signal);
+      await untilServed(target.url, 'first', options.start ?? 30_000);
+    };
     return new Session({
-      target: { url: target.url, socketUrl: target.socketUrl ?? target.url.replace(/^http/, 'ws') },
+      target: {
+        url: target.url,
+        socketUrl: target.socketUrl ?? target.url.replace(/^http/, 'ws'),
+        ...(started && { restart }),
+      },
       shop,
-      limits: { ...defaultLimits, ...preset?.limits, ...options.limits },
+      limits,
       supergraph,
-      without: new Set([...(preset?.without ?? []), ...(options.without ?? [])]),
+      without: new Set([
+        ...(preset?.without ?? []),
+        ...(options.without ?? []),
+        ...(started ? [] : (['restart'] as const)),
+      ]),
       resources: opening.move(),
     });
   }

@@ -8,6 +8,7 @@ import { operations } from './cases/operations.ts';
 import { pressure } from './cases/pressure.ts';
 import { protocol } from './cases/protocol.ts';
 import { reload } from './cases/reload.ts';
+import { restart } from './cases/restart.ts';
 import { resume } from './cases/resume.ts';
 import { serverSentEvents } from './cases/server-sent-events.ts';
 import { sharing } from './cases/sharing.ts';
@@ -23,5 +24,6 @@ export const suite: readonly Case[] = [
   ...pressure,
   ...reload,
   ...serverSentEvents,
+  ...restart,
   ...forwardingCases,
 ];

@@ -7,11 +7,14 @@ import { composeSupergraph, type SubgraphName, versions } from './subgraphs/sche
 export type VersionName = keyof typeof versions;
 
 /** How a client can tell the versions from each other. */
-const signs: Readonly<Record<VersionName, { weight: boolean; legacy: boolean; rating: string }>> = {
-  first: { weight: false, legacy: true, rating: 'by products' },
-  weightAdded: { weight: true, legacy: true, rating: 'by products' },
-  legacyRemoved: { weight: false, legacy: false, rating: 'by products' },
-  ratingMoved: { weight: false, legacy: true, rating: 'by people' },
+const signs: Readonly<
+  Record<VersionName, { weight: boolean; legacy: boolean; rating: string; label: string }>
+> = {
+  first: { weight: false, legacy: true, rating: 'by products', label: 'by products' },
+  weightAdded: { weight: true, legacy: true, rating: 'by products', label: 'by products' },
+  legacyRemoved: { weight: false, legacy: false, rating: 'by products', label: 'by products' },
+  ratingMoved: { weight: false, legacy: true, rating: 'by people', label: 'by products' },
+  labelMoved: { weight: false, legacy: true, rating: 'by products', label: 'by orders' },
 };
 
 export class SupergraphFile {
@@ -46,9 +49,9 @@ async function signOf(url: string): Promise<string | undefined> {
   try {
     const weight = await ask(url, '{ product(id: "sign") { weight } }');
     const legacy = await ask(url, '{ lastOrder(store: "sign") { legacy } }');
-    const rating = await ask(url, '{ product(id: "sign") { rating } }');
-    const { product } = (rating.data ?? {}) as { product?: { rating?: string } };
-    return JSON.stringify({ weight: !weight.errors, legacy: !legacy.errors, rating: product?.rating });
+    const { data } = await ask(url, '{ product(id: "sign") { rating label } }');
+    const product = data?.product as object | undefined;
+    return JSON.stringify({ weight: !weight.errors, legacy: !legacy.errors, ...product });
   } catch {
     return undefined;
   }

@@ -39,6 +39,28 @@ export const delivery = group('delivery', [
     },
   },
   {
+    name: 'burst-without-cursor',
+    title: 'so does one of events that have no cursor',
+    run: async (context) => {
+      const socket = await context.connect();
+      const operation = await context.watch(socket, '{ price }', 'priceChanged');
+      context.store.prices.emit(...repeat(1_000, (price) => ({ price })));
+      const prices = valuesOf(await operation.take(1_000)).map((value) => (value as { price: number }).price);
+      assert.deepEqual(prices, countTo(1_000));
+    },
+  },
+  {
+    name: 'burst-of-large-events',
+    title: 'a burst of forty events of 200 kB arrives whole and in order',
+    run: async (context) => {
+      const socket = await context.connect();
+      const operation = await context.watch(socket, '{ number note }');
+      const note = 'x'.repeat(200_000);
+      context.store.place(...repeat(40, () => ({ note })));
+      assert.deepEqual(numbersOf(await operation.take(40)), countTo(40));
+    },
+  },
+  {
     name: 'burst-with-joins',
     title: 'a burst of 200 events arrives whole and in order, each with its join',
     run: async (context) => {

@@ -239,6 +239,21 @@ export const failures = group('failures', [
     },
   },
   {
+    name: 'long-queue-behind-slow-join',
+    title: 'six hundred events that come while a join waits are delivered after it, whole and in order',
+    run: async (context) => {
+      const slow = context.id('slow');
+      const release = context.shop.hold(slow);
+      const socket = await context.connect();
+      const operation = await context.watch(socket, '{ number product { name } }');
+      context.store.place({ product: slow });
+      await context.until('the join has begun', () => context.shop.fetches(slow) > 0);
+      context.store.place(...repeat(600, (number) => ({ product: context.id(`quick-${number % 10}`) })));
+      release();
+      assert.deepEqual(numbersOf(await operation.take(601)), countTo(601));
+    },
+  },
+  {
     name: 'slow-join-alone',
     title: 'a slow join delays its own subscription only, on the same socket too',
     run: async (context) => {

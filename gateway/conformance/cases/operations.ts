@@ -90,6 +90,15 @@ export const operations = group('operations', [
     query: `subscription ($store: ID!) { orderPlaced(store: $store) { number } ...More }
       fragment More on Subscription { priceChanged(store: $store) { price } }`,
   }),
+  refused('two-aliases', 'one root field under two aliases is refused', {
+    query:
+      'subscription ($store: ID!) { a: orderPlaced(store: $store) { number } b: orderPlaced(store: $store) { number } }',
+  }),
+  refused('fragment-cycle', 'fragments that hold each other are refused', {
+    query: `subscription ($store: ID!) { orderPlaced(store: $store) { product { ...A } } }
+      fragment A on Product { maker { favourite { ...B } } }
+      fragment B on Product { maker { favourite { ...A } } }`,
+  }),
   refused('root-typename', 'introspection at the root of a subscription is refused', {
     query: 'subscription { __typename }',
   }),
@@ -210,6 +219,26 @@ export const operations = group('operations', [
       orderPlaced: { product: { name: `name of ${product}`, price: priceOf(product) }, number: 1 },
     }),
   ),
+  answers(
+    'merged-root',
+    'one root field that is selected twice is one root field',
+    {
+      query: `subscription ($store: ID!) { orderPlaced(store: $store) { number } ...More }
+        fragment More on Subscription { orderPlaced(store: $store) { product { name } } }`,
+    },
+    (product) => ({ orderPlaced: { number: 1, product: { name: `name of ${product}` } } }),
+  ),
+  {
+    name: 'null-members',
+    title: 'operationName, variables and extensions may be null',
+    run: async (context) => {
+      const socket = await context.connect();
+      const query = `subscription { countdown(store: "${context.storeName}", from: 1) }`;
+      const operation = socket.subscribe({ query, operationName: null, variables: null, extensions: null });
+      assert.equal(await nextValue(operation), 1);
+      await operation.completed();
+    },
+  },
   answers(
     'include-and-skip',
     '@include and @skip on nested fields are obeyed, by literals and by variables',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type Context, group, onStore } from '../case.ts';
 import type { Result } from '../client/result.ts';
 import type { Operation, Socket } from '../client/socket.ts';
+import { cursorOf } from '../subgraphs/shop.ts';
 import { countTo, numbersOf, repeat } from './reading.ts';
 
 const CHUNK = 'x'.repeat(64 * 1024);
@@ -72,6 +73,27 @@ export const pressure = group('pressure', [
       const { numbers, told } = await readAll(slow, stalled);
       assert.deepEqual(numbers, countTo(numbers.length + 1, 2), 'no gap');
       assert.ok(told, 'it was told that its stream is over');
+    },
+  },
+  {
+    name: 'slow-client-resumes',
+    title:
+      'a client that had stopped reading and resumes behind the last event that it got sees each event once',
+    needs: ['resume'],
+    run: async (context) => {
+      const [slow, quick] = [await context.connect(), await context.connect()];
+      const stalled = await context.watch(slow, '{ number note }');
+      const other = await context.live(quick, { query: onStore('requiredOrder', '{ number note }') }, 2);
+      slow.pause();
+      await placeWhile(context, other);
+      slow.resume();
+      const { numbers } = await readAll(slow, stalled);
+      const socket = slow.open ? slow : await context.connect();
+      const query = `subscription ($store: ID!, $after: String) { orderPlaced(store: $store, after: $after) { number note } }`;
+      const after = numbers.length === 0 ? '' : cursorOf(numbers.length);
+      const again = socket.subscribe({ query, variables: { store: context.storeName, after } });
+      numbers.push(...numbersOf(await again.take(EVENTS - numbers.length)));
+      assert.deepEqual(numbers, countTo(EVENTS));
     },
   },
   {

@@ -63,10 +63,13 @@ export const protocol = group('protocol', [
   notOpened('subprotocol-unknown', 'a socket of another subprotocol', ['mqtt']),
   {
     name: 'ack',
-    title: 'connection_init is acknowledged, with and without a payload',
+    title: 'connection_init is acknowledged, with, without and with a null payload',
     run: async (context) => {
       await context.connect();
       await context.connect({ locale: 'de' });
+      const socket = await context.dial();
+      socket.send({ type: 'connection_init', payload: null });
+      await socket.expect('connection_ack');
     },
   },
   {

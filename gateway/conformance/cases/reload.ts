@@ -113,6 +113,32 @@ export const reload = group('reload', [
     },
   },
   {
+    name: 'moved-field-of-event',
+    title: 'a field that moved to the subgraph of the events comes with them, without gap or duplicate',
+    needs: ['reload', 'resume'],
+    run: async (context) => {
+      const socket = await context.connect();
+      const operation = await context.watch(socket, '{ number product { label } }');
+      context.store.place({ product: context.id('product') });
+      assert.deepEqual(await nextValue(operation), { number: 1, product: { label: 'by products' } });
+      await placingDuring(context, () => context.publish('labelMoved'));
+      const labels: string[] = [];
+      const follow = async (to: number) => {
+        for (let number = labels.length + 2; number <= to; number += 1) {
+          const value = (await nextValue(operation)) as { number: number; product: { label: string } };
+          assert.equal(value.number, number, 'no gap and no duplicate');
+          labels.push(value.product.label);
+        }
+      };
+      await follow(context.store.orders.log.length);
+      await context.until('the live subscription follows', async () => {
+        context.store.place({ product: context.id('product') });
+        await follow(context.store.orders.log.length);
+        return labels.at(-1) === 'by orders';
+      });
+    },
+  },
+  {
     name: 'unusable',
     title: 'a supergraph that cannot be used changes nothing',
     needs: ['reload'],

@@ -37,6 +37,38 @@ function keepPlacing(context: Context): () => Promise<number> {
   };
 }
 
+/** A client that does what it is told: whenever its subscription ends, it subscribes again with its last cursor. */
+class Follower {
+  readonly #context: Context;
+  readonly #socket: Socket;
+  #operation: Operation;
+  readonly from: number;
+  readonly seen: number[] = [];
+
+  /** Behind the order of this number. */
+  constructor(context: Context, socket: Socket, from: number) {
+    this.#context = context;
+    this.#socket = socket;
+    this.from = from;
+    this.#operation = this.#subscribe();
+  }
+
+  /** Takes what comes until it has seen the order of this number, or one beyond it. */
+  async upTo(number: number): Promise<void> {
+    while ((this.seen.at(-1) ?? this.from) < number) {
+      const { type, payload } = await this.#operation.any();
+      const result = payload as Result;
+      if (type === 'next' && !result.errors) this.seen.push(numbersOf([result])[0] as number);
+      else this.#operation = this.#subscribe();
+    }
+  }
+
+  #subscribe(): Operation {
+    const last = this.seen.at(-1) ?? this.from;
+    return subscribe(this.#context, this.#socket, last === 0 ? '' : cursorOf(last));
+  }
+}
+
 export const resume = group('resume', [
   {
     name: 'missed-then-live',
@@ -164,6 +196,37 @@ export const resume = group('resume', [
     },
   },
   {
+    name: 'far-behind-others',
+    title: 'a client may resume far behind what others were just sent, and go live with them',
+    needs: ['resume'],
+    run: async (context) => {
+      const live = await context.live(await context.connect(), { query });
+      place(context, 800);
+      assert.deepEqual(numbersOf(await live.take(800)), countTo(800));
+      const near = subscribe(context, await context.connect(), cursorOf(795));
+      const far = subscribe(context, await context.connect(), cursorOf(10));
+      assert.deepEqual(numbersOf(await near.take(5)), countTo(800, 796));
+      assert.deepEqual(numbersOf(await far.take(790)), countTo(800, 11));
+      place(context, 3);
+      for (const operation of [live, near, far])
+        assert.deepEqual(numbersOf(await operation.take(3)), countTo(803, 801));
+    },
+  },
+  {
+    name: 'together',
+    title: 'thirty clients that return with the same cursor at once get the same, and then what is new',
+    needs: ['resume'],
+    run: async (context) => {
+      place(context, 100);
+      const sockets = await Promise.all(repeat(30, () => context.connect()));
+      const operations = sockets.map((socket) => subscribe(context, socket, cursorOf(40)));
+      for (const operation of operations)
+        assert.deepEqual(numbersOf(await operation.take(60)), countTo(100, 41));
+      place(context, 2);
+      for (const operation of operations) assert.deepEqual(numbersOf(await operation.take(2)), [101, 102]);
+    },
+  },
+  {
     name: 'many-positions',
     title: 'twenty clients resume at twenty cursors while events flow, and each sees all behind its own',
     needs: ['resume'],
@@ -212,22 +275,35 @@ export const resume = group('resume', [
     run: async (context) => {
       const socket = await context.connect();
       const stop = keepPlacing(context);
-      const seen: unknown[] = [];
-      let operation = subscribe(context, socket, '');
-      /** Takes one message, and subscribes again when it is the end. */
-      const step = async () => {
-        const { type, payload } = await operation.any();
-        const result = payload as Result;
-        if (type === 'next' && !result.errors) seen.push(...numbersOf([result]));
-        else operation = subscribe(context, socket, seen.length === 0 ? '' : cursorOf(seen.length));
-      };
+      const follower = new Follower(context, socket, 0);
       for (let times = 1; times <= 5; times += 1) {
-        while (seen.length < times * 10) await step();
+        await follower.upTo(times * 10);
         context.shop.subgraphs.orders.dropSockets();
       }
       const last = await stop();
-      while (seen.length < last) await step();
-      assert.deepEqual(seen, countTo(last));
+      await follower.upTo(last);
+      assert.deepEqual(follower.seen, countTo(last));
+    },
+  },
+  {
+    name: 'everybody-after-loss',
+    title: 'ten clients at ten cursors see each event once, however often the source is lost',
+    needs: ['resume'],
+    run: async (context) => {
+      place(context, 10);
+      const stop = keepPlacing(context);
+      const followers = await Promise.all(
+        countTo(10).map(async (from) => new Follower(context, await context.connect(), from)),
+      );
+      for (let times = 1; times <= 3; times += 1) {
+        for (const follower of followers) await follower.upTo(times * 40);
+        context.shop.subgraphs.orders.dropSockets();
+      }
+      const last = await stop();
+      for (const follower of followers) {
+        await follower.upTo(last);
+        assert.deepEqual(follower.seen, countTo(last, follower.from + 1));
+      }
     },
   },
   {
@@ -236,21 +312,14 @@ export const resume = group('resume', [
     needs: ['resume'],
     run: async (context) => {
       const socket = await context.connect();
-      let operation = subscribe(context, socket, '');
+      const follower = new Follower(context, socket, 0);
       place(context, 2);
-      assert.deepEqual(numbersOf(await operation.take(2)), [1, 2]);
+      await follower.upTo(2);
       await context.shop.subgraphs.orders.stop();
       place(context, 3);
       await context.shop.subgraphs.orders.start();
-      const seen: unknown[] = [];
-      await context.until('all are seen', async () => {
-        const { type, payload } = await operation.any();
-        const result = payload as Result;
-        if (type === 'next' && !result.errors) seen.push(...numbersOf([result]));
-        else operation = subscribe(context, socket, cursorOf(2 + seen.length));
-        return seen.length === 3;
-      });
-      assert.deepEqual(seen, [3, 4, 5]);
+      await follower.upTo(5);
+      assert.deepEqual(follower.seen, [1, 2, 3, 4, 5]);
     },
   },
   {

@@ -15,7 +15,7 @@ export interface Request {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>> | null;
   readonly operationName?: string | null;
-  readonly extensions?: Readonly<Record<string, unknown>>;
+  readonly extensions?: Readonly<Record<string, unknown>> | null;
 }
 
 export const codeOf = (errors: readonly ResultError[] | undefined): unknown => errors?.[0]?.extensions?.code;

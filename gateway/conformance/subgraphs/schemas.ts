@@ -46,7 +46,7 @@ export const schemas: Readonly<Record<SubgraphName, string>> = {
     interface Activity { number: Int!  by: Person }
     type Sale implements Activity { number: Int!  by: Person  product: Product }
     type Signup implements Activity { number: Int!  by: Person  invitedBy: Person }
-    type Product @key(fields: "id", resolvable: false) { id: ID! }
+    type Product @key(fields: "id") { id: ID!  label: String }
     type Person @key(fields: "id", resolvable: false) { id: ID! }
   `,
   products: `
@@ -60,6 +60,7 @@ export const schemas: Readonly<Record<SubgraphName, string>> = {
       maker: Person
       weight: Int
       rating: String
+      label: String
     }
     type Person @key(fields: "id", resolvable: false) { id: ID! }
   `,
@@ -81,12 +82,21 @@ export const schemas: Readonly<Record<SubgraphName, string>> = {
 /** A version of the supergraph, by the fields (`Type.field`) that each subgraph keeps to itself. */
 export type Version = Partial<Record<SubgraphName, readonly string[]>>;
 
+/** What only later versions show. */
+const later = {
+  orders: ['Product.label'],
+  products: ['Product.weight'],
+  people: ['Product.rating'],
+} as const;
+
 export const versions = {
-  first: { products: ['Product.weight'], people: ['Product.rating'] },
-  weightAdded: { people: ['Product.rating'] },
-  legacyRemoved: { orders: ['Order.legacy'], products: ['Product.weight'], people: ['Product.rating'] },
+  first: later,
+  weightAdded: { ...later, products: [] },
+  legacyRemoved: { ...later, orders: ['Product.label', 'Order.legacy'] },
   /** `Product.rating` is answered by people instead of products. */
-  ratingMoved: { products: ['Product.weight', 'Product.rating'] },
+  ratingMoved: { ...later, products: ['Product.weight', 'Product.rating'], people: [] },
+  /** `Product.label` is answered by orders, together with the event, instead of products. */
+  labelMoved: { ...later, orders: [], products: ['Product.weight', 'Product.label'] },
 } satisfies Record<string, Version>;
 
 export function composeSupergraph(urls: Readonly<Record<SubgraphName, string>>, version: Version): string {

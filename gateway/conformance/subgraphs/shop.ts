@@ -234,6 +234,7 @@ export class Shop implements AsyncDisposable {
           return 'whole';
         },
       },
+      Product: { __resolveReference: (key: { id: string }) => key, label: () => 'by orders' },
       PriceChange: { product: ({ product }: PriceChange) => reference('Product', product) },
       Sale: {
         by: ({ by }: Activity) => reference('Person', by),
@@ -258,6 +259,7 @@ export class Shop implements AsyncDisposable {
         maker: ({ id }: { id: string }) => this.#told(id, { id: `maker of ${id}` }),
         weight: ({ id }: { id: string }) => this.#told(id, id.length),
         rating: () => 'by products',
+        label: () => 'by products',
       },
     };
   }
