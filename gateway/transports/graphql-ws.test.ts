@@ -50,9 +50,11 @@ describe.each(forms)('%s', (form) => {
     expect(await socket.closed).toEqual({ code: 4403, reason: 'Forbidden' });
   });
 
-  test('4406: another subprotocol', async () => {
+  test('4406: another subprotocol, or none', async () => {
     const socket = new Socket(platform, { protocol: 'graphql-ws' });
     await expect(socket.opened()).rejects.toThrow();
+    const raw = new WebSocket(platform.gateway.url.replace('http', 'ws'));
+    expect(await new Promise((resolve) => raw.once('close', resolve))).toBe(4406);
   });
 
   test('4408: no connection_init in time', async () => {
@@ -227,7 +229,7 @@ describe.each(forms)('%s', (form) => {
     socket.subscribe('1', 'subscription { reviewAdded(after: "") { cursor text } }');
     await until(() => platform.world.sources === 1);
     socket.pause();
-    platform.world.add(...Array.from({ length: 250 }, () => 'x'.repeat(200_000)));
+    platform.world.add(...Array.from({ length: 250 }, () => String(Buffer.alloc(200_000, 'x'))));
     await until(() => platform.world.sources === 0);
     socket.resume();
     expect((await socket.closed).code).toBe(4508);

@@ -9,7 +9,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { handleProtocols } from 'graphql-ws';
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import { type ConnectionLimits, retryAfter } from '../subscriptions/connection-limits.ts';
 import { Rounds, roundsFor } from '../subscriptions/rounds.ts';
@@ -28,6 +28,7 @@ export interface SocketTransport {
 
 const MESSAGE_LIMIT = 64 * 1024;
 const LAST_CALL = 1_000;
+const OTHER_PROTOCOL = { code: CloseCode.SubprotocolNotAcceptable, reason: 'Subprotocol not acceptable' };
 
 export function createSocketTransport(options: SocketTransportOptions): SocketTransport {
   const { config, limits } = options;
@@ -57,7 +58,8 @@ export function createSocketTransport(options: SocketTransportOptions): SocketTr
         const peer = { socket, wire: wire as Socket, address, places };
         const connection = new Connection(options, peer, () => connections.delete(connection));
         connections.add(connection);
-        if (!limits.admits()) connection.close(tryLater('TOO_MANY_CONNECTIONS'));
+        if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) connection.close(OTHER_PROTOCOL);
+        else if (!limits.admits()) connection.close(tryLater('TOO_MANY_CONNECTIONS'));
       });
     },
     close() {

@@ -195,7 +195,7 @@ describe.each(forms)('%s', (form) => {
     });
     request.on('error', () => left.resolve());
     await until(() => platform.world.sources === 1);
-    platform.world.add(...Array.from({ length: 250 }, () => 'x'.repeat(200_000)));
+    platform.world.add(...Array.from({ length: 250 }, () => String(Buffer.alloc(200_000, 'x'))));
     await until(() => platform.world.sources === 0);
     request.destroy();
     await left.promise;
