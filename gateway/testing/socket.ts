@@ -8,13 +8,16 @@ export interface Message {
   readonly payload?: unknown;
 }
 
+/** All that a client knows of a platform. */
+export type Reachable = Pick<Platform, 'gateway'>;
+
 export class Socket {
   readonly #socket: WebSocket;
   readonly #received: Message[] = [];
   #waiting: (() => void) | undefined;
   readonly closed: Promise<{ code: number; reason: string }>;
 
-  constructor(platform: Platform, options: { origin?: string; protocol?: string } = {}) {
+  constructor(platform: Reachable, options: { origin?: string; protocol?: string } = {}) {
     this.#socket = new WebSocket(
       platform.gateway.url.replace('http', 'ws'),
       options.protocol ?? 'graphql-transport-ws',
@@ -31,7 +34,7 @@ export class Socket {
   }
 
   /** Connected and acknowledged. */
-  static async open(platform: Platform, payload?: Record<string, unknown>): Promise<Socket> {
+  static async open(platform: Reachable, payload?: Record<string, unknown>): Promise<Socket> {
     const socket = new Socket(platform);
     await socket.opened();
     socket.send({ type: 'connection_init', payload });

@@ -26,6 +26,8 @@ export class World {
   ];
   readonly reviews: Review[] = [];
   readonly seenByRoutes: { url: string; viewer: unknown; bytes: Buffer; headers: Headers }[] = [];
+  /** What routes of that path answer to the platform itself, as JSON. */
+  readonly answers = new Map<string, () => unknown>();
   /** Before an author's name is told; tests delay, hang or break it here. */
   beforeName: (id: string, signal: AbortSignal) => Promise<void> = async () => undefined;
   /** Before a book is added. */
@@ -215,6 +217,8 @@ function route(world: World): NonNullable<LocalSubgraph['fetchRoute']> {
       const headers = { 'content-type': 'application/octet-stream', 'set-cookie': 'a=1' };
       return new Response(request.body, { status: 201, headers });
     }
+    const answer = viewer.kind === 'service' ? world.answers.get(pathname) : undefined;
+    if (answer) return Response.json(answer());
     const bytes = Buffer.from(await request.arrayBuffer());
     world.seenByRoutes.push({ url: request.url, viewer, bytes, headers: request.headers });
     return new Response(null, { status: 204 });

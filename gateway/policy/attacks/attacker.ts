@@ -2,8 +2,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket as TcpSocket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Platform } from '../../testing/platform.ts';
-import { Socket } from '../../testing/socket.ts';
+import { type Reachable, Socket } from '../../testing/socket.ts';
 
 export interface Outcome {
   /** Of HTTP; 0 over a socket. */
@@ -26,9 +25,9 @@ export interface Attack {
 }
 
 export class Attacker {
-  readonly platform: Platform;
+  readonly platform: Reachable;
 
-  constructor(platform: Platform) {
+  constructor(platform: Reachable) {
     this.platform = platform;
   }
 
@@ -103,7 +102,7 @@ function codesIn(text: string): unknown[] {
 
 /** A request whose body is written piece by piece, by hand. */
 export function open(
-  platform: Platform,
+  platform: Reachable,
   options: { method?: string; path?: string; headers: Record<string, string> },
 ) {
   const request = httpRequest({
