@@ -401,6 +401,26 @@ describe('a client that takes too little', () => {
     expect(bench.source.upstreams).toHaveLength(1);
   });
 
+  test('however much waits for it, each event is completed about once for it', async () => {
+    using bench = new Bench({ log: { events: 2, size: 100_000 } }, new LogSource({ limit: 20 }));
+    let completed = 0;
+    const operation = entryOperation({
+      complete: async ({ data }) => {
+        completed += 1;
+        return { data: data ?? null };
+      },
+    });
+    const client = bench.join({ operation });
+    client.stalled = true;
+    bench.source.add(300, heavy);
+    await until(() => {
+      if (client.unsent > 1_000) client.unsent = 0;
+      return client.events.length === 300;
+    });
+    expect(client.numbers).toEqual(range(1, 300));
+    expect(completed).toBeLessThan(400);
+  });
+
   test('goes on from the log where that still has what it needs', async () => {
     using bench = new Bench();
     const client = bench.join();

@@ -56,6 +56,7 @@ export class Lane {
   #completing = 0;
   #appended: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
+  #wake: (() => void) | undefined;
   /** Last value wins: the newest event that waits for room. */
   #newest: TakenEvent | undefined;
 
@@ -82,6 +83,12 @@ export class Lane {
     follower.position = position;
     this.followers.add(follower);
     this.deliver(follower);
+    this.wake();
+  }
+
+  /** Somebody takes events again. */
+  wake(): void {
+    this.#wake?.();
   }
 
   /** Sends a follower what it has not got, until it has all or takes no more. */
@@ -142,6 +149,7 @@ export class Lane {
     if (this.closed) return;
     this.#closing.abort();
     this.#room?.();
+    this.#wake?.();
     void this.#upstream.return();
   }
 
@@ -234,6 +242,17 @@ export class Lane {
     this.log.append(event);
     await fanOut(this.followers, (follower) => this.deliver(follower));
     if (!this.closed && event.cursor !== undefined) this.#topic.mergeAt(this, event.cursor);
+    // Nothing is read ahead of those who take nothing: it would be dropped, and read again for them.
+    while (!this.closed && !this.#version.operation.lastValueWins && !this.#somebodyTakes()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+
+  #somebodyTakes(): boolean {
+    for (const { behind } of this.followers) if (!behind) return true;
+    return false;
   }
 
   /** Opens the upstream again after the last event taken; returns how the lane ends where it may not or cannot. */

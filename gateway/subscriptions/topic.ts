@@ -165,6 +165,7 @@ export class Topic {
     const { lane } = follower;
     if (!lane) return;
     follower.behind = false;
+    lane.wake();
     if (this.operation.lastValueWins) this.#skipToNewest(follower, lane);
     if (lane.log.continues(follower.position)) lane.deliver(follower);
     else if (this.operation.resumable && follower.cursor !== undefined) this.#resume(follower, lane);
