@@ -132,6 +132,7 @@ export async function everythingShownTo(client: Client, it: PrivateParcel) {
     'recipientLink.shipmentId': parcel.shipmentId,
     'customsDuties.shipmentId': parcel.shipmentId,
     'payoutStatus.id': newId(),
+    'partner.id': newId(),
     'myLedgerEntries.currency': 'EUR',
     'location.id': route.from.id,
     'trip.id': trip,

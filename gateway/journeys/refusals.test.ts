@@ -228,7 +228,7 @@ async function firstSeen(client: Client, shipmentId: string): Promise<string> {
   try {
     return await new Promise<string>((resolve) => {
       socket.subscribe(
-        { query: print(TrackingEventsDocument), variables: { shipmentId } },
+        { query: print(TrackingEventsDocument), variables: { shipmentId, after: '' } },
         {
           next: (value) => resolve(JSON.stringify(value)),
           error: (error) => resolve(JSON.stringify(error)),
