@@ -49,6 +49,7 @@ export async function startPlatform(config: JourneysConfig, say: Say, onStep?: O
     ...(config.WORLD === 'plain' ? {} : demoWindows),
     PUBLIC_URL: `http://${config.HOST}:${config.PORT}`,
     FILES_DIR: join(dataDir, 'files'),
+    PUBLIC_ROUTES: '/track=custody:/track',
     ...config.env,
     ...(await keyEnvironment(dataDir)),
     PORT: String(config.PORT),

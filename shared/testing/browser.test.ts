@@ -67,3 +67,15 @@ test('nothing is told of a page that everybody can use, in the reader’s langua
     ),
   ).toEqual(['de-DE', 9, '0,5', true, 360]);
 });
+
+test('what failed in a test and what the page complained of are told together', async () => {
+  const failing = async (): Promise<void> => {
+    await using page = await browser.open(serve('<script>console.error("boo")</script>'));
+    throw new Error(`the test failed on ${page.page.url()}`);
+  };
+  await expect(failing()).rejects.toMatchObject({
+    name: 'SuppressedError',
+    error: { message: expect.stringContaining('boo') },
+    suppressed: { message: expect.stringContaining('the test failed') },
+  });
+});

@@ -100,7 +100,7 @@ export class TestPage implements AsyncDisposable {
     await this.page.goto(url, { waitUntil: 'load' });
   }
 
-  /** Changes what the page is shown on; what is left out goes back to its default. */
+  /** Changes what the page is shown on; what is left out goes back to its default. Another `touch` loads it again. */
   async look(options: PageOptions): Promise<void> {
     const { page } = this;
     const {
@@ -124,8 +124,10 @@ export class TestPage implements AsyncDisposable {
 
   /** Takes the network away, or gives it back. */
   async offline(offline: boolean): Promise<void> {
-    this.#offline = offline;
+    if (offline) this.#offline = true;
     await this.page.setOfflineMode(offline);
+    await this.#heard();
+    this.#offline = offline;
   }
 
   /** Everything that is shown, as text. */

@@ -63,6 +63,7 @@ async function start(api: Api): Promise<void> {
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());
   setInterval(() => document.visibilityState === 'visible' && refresh(), REFRESH_MS);
   await refresh();
+  if (ending.signal.aborted) return;
   await followFeed<TrackedEvent>({
     endpoint: api.endpoint,
     token: api.token,
@@ -86,23 +87,26 @@ async function start(api: Api): Promise<void> {
   });
 }
 
-/** Reads again what is known; asked several times at once, it reads once more when it is through. */
+/**
+ * Reads again what is known; asked several times at once, it reads once more when it is through. Where it gets no
+ * answer it tries again, after longer and longer waits, for as long as there is a network.
+ */
 function refresher(api: Api): () => Promise<void> {
   let running: Promise<void> | undefined;
   let again = false;
   const run = async (): Promise<void> => {
-    for (;;) {
+    for (let failures = 0; again; ) {
       again = false;
       try {
         await load(api);
+        failures = 0;
       } catch (error) {
         if (error instanceof FeedRefused) throw error;
-        if (shipment) return;
-        // Without a first answer there is nothing to show: try until there is one.
-        again = true;
-        await new Promise((resolve) => setTimeout(resolve, 1_000 + Math.random() * 2_000));
+        again = navigator.onLine || !shipment;
+        failures += 1;
+        const wait = Math.random() * Math.min(30_000, 1_000 * 2 ** failures);
+        await new Promise((resolve) => setTimeout(resolve, wait));
       }
-      if (!again) return;
     }
   };
   return () => {
@@ -155,6 +159,7 @@ async function prove(api: Api): Promise<void> {
 }
 
 function show(): void {
+  if (ending.signal.aborted) return;
   const known = knownAt && view.clock(knownAt);
   view.connection(state, state === 'offline' ? words.connection.offline(known) : words.connection[state]);
   if (!shipment) return;

@@ -25,6 +25,7 @@ export class View {
   readonly #words: Words;
   readonly #moment: Intl.DateTimeFormat;
   readonly #clock: Intl.DateTimeFormat;
+  readonly #resized = new ResizeObserver(() => this.#map());
   #journey: Journey | undefined;
 
   constructor(words: Words, language: string) {
@@ -38,7 +39,7 @@ export class View {
       ...time,
     });
     this.#clock = new Intl.DateTimeFormat(locale, time);
-    new ResizeObserver(() => this.#map()).observe(byId('map'));
+    this.#resized.observe(byId('map'));
   }
 
   clock(at: Date): string {
@@ -106,6 +107,7 @@ export class View {
   }
 
   gone(): void {
+    this.#resized.disconnect();
     const { headline, explanation, advice } = this.#words.gone;
     document.title = `${headline} · Baton`;
     byId('connection').remove();
@@ -218,6 +220,8 @@ export class View {
     const journey = this.#journey;
     if (!journey) return;
     const { clientWidth: width, clientHeight: height } = byId('map');
+    // Before its style has come the page has no room for it.
+    if (width < 60 || height < 60) return;
     const { stops, legs, seen, phase } = journey;
     const progress = legs.map((leg) => leg.progress);
     const drawn = [stops.map(({ id }) => id), progress, seen.place.id, phase, width, height];
