@@ -291,6 +291,9 @@ export class Connection {
 
 /** One subscription of a socket. The frame of an event is its ready payload between a head and a brace. */
 class SocketSubscription implements Outlet {
+  /** Many clients give their subscription the same id: for them an event is one frame, put together once. */
+  static #latest: { readonly event: ReadyEvent; readonly head: string; readonly frame: string } | undefined;
+
   readonly #connection: Connection;
   readonly #id: string;
   readonly #head: string;
@@ -306,8 +309,14 @@ class SocketSubscription implements Outlet {
     return this.#connection.unsent;
   }
 
-  next({ payload }: ReadyEvent): void {
-    this.#connection.send(`${this.#head}${payload}}`);
+  next(event: ReadyEvent): void {
+    const head = this.#head;
+    let latest = SocketSubscription.#latest;
+    if (latest?.event !== event || latest.head !== head) {
+      latest = { event, head, frame: `${head}${event.payload}}` };
+      SocketSubscription.#latest = latest;
+    }
+    this.#connection.send(latest.frame);
   }
 
   fail(errors: readonly GraphQLFormattedError[]): void {
