@@ -1,5 +1,5 @@
 /** The suite is worth what it finds: each fault, put before a gateway that is right, must be found by name. */
-import { type Case, group } from './case.ts';
+import { type Case, group, type Limits } from './case.ts';
 import { presets } from './gateway-process.ts';
 import { type CaseResult, runCases } from './runner.ts';
 import { Session } from './session.ts';
@@ -7,8 +7,8 @@ import { suite } from './suite.ts';
 import { faults } from './testing/faults.ts';
 import { type Fault, FaultyProxy } from './testing/faulty-proxy.ts';
 
-/** Of failing cases nobody wants to wait for long. */
-const patience = 1_500;
+/** Of cases that are to fail nobody wants to wait for long. */
+const impatient = { patience: 800, keepAlive: 3_000 };
 
 let session: Session;
 beforeAll(async () => {
@@ -18,9 +18,13 @@ afterAll(() => session[Symbol.asyncDispose]());
 
 const named = (ids: readonly string[]): Case[] => suite.filter(({ id }) => ids.includes(id));
 
-async function runBehind(fault: Fault, cases: readonly Case[]): Promise<CaseResult[]> {
+async function runBehind(
+  fault: Fault,
+  cases: readonly Case[],
+  limits: Partial<Limits> = {},
+): Promise<CaseResult[]> {
   await using proxy = await FaultyProxy.open(session.target, fault);
-  return await session.run(cases, { target: proxy.target, limits: { ...session.limits, patience } });
+  return await session.run(cases, { target: proxy.target, limits: { ...session.limits, ...limits } });
 }
 
 const outcomes = (results: readonly CaseResult[]) => results.map(({ id, outcome }) => [id, outcome]);
@@ -35,7 +39,7 @@ test('a proxy that does nothing wrong is passed by every case that is to find a 
 test.each(faults.map((fault) => [fault.name, fault] as const))(
   'a gateway that %s is found out',
   async (_, fault) => {
-    const results = await runBehind(fault, named(fault.cases));
+    const results = await runBehind(fault, named(fault.cases), impatient);
     const expected = suite.filter(({ id }) => fault.cases.includes(id)).map(({ id }) => [id, 'failed']);
     expect(expected).toHaveLength(fault.cases.length);
     expect(outcomes(results)).toEqual(expected);
@@ -49,7 +53,7 @@ test('a gateway that does not take up a changed supergraph is found out', async 
       const launch = presets.ours.launch(...args);
       return { ...launch, env: { ...launch.env, SUPERGRAPH_POLL: '1h' } };
     },
-    limits: { ...presets.ours.limits, reload: 1_000, patience },
+    limits: { ...presets.ours.limits, ...impatient, reload: 1_000 },
   };
   await using other = await Session.open({ gateway: deaf });
   const cases = named(['reload/live-goes-on', 'reload/added-field', 'reload/moved-field']);

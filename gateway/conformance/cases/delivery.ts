@@ -40,13 +40,30 @@ export const delivery = group('delivery', [
   },
   {
     name: 'burst-without-cursor',
-    title: 'so does one of events that have no cursor',
+    title: 'a burst of 200 events that have no cursor arrives whole and in order',
     run: async (context) => {
       const socket = await context.connect();
       const operation = await context.watch(socket, '{ price }', 'priceChanged');
-      context.store.prices.emit(...repeat(1_000, (price) => ({ price })));
-      const prices = valuesOf(await operation.take(1_000)).map((value) => (value as { price: number }).price);
-      assert.deepEqual(prices, countTo(1_000));
+      context.store.prices.emit(...repeat(200, (price) => ({ price })));
+      assert.deepEqual(
+        valuesOf(await operation.take(200)),
+        repeat(200, (price) => ({ price })),
+      );
+    },
+  },
+  {
+    name: 'flood-without-cursor',
+    title:
+      'a flood of 5,000 events that have no cursor arrives whole, or up to an end that is told with a code',
+    run: async (context) => {
+      const socket = await context.connect();
+      const operation = await context.watch(socket, '{ price }', 'priceChanged');
+      context.store.prices.emit(...repeat(5_000, (price) => ({ price })));
+      for (let price = 1; price <= 5_000; price += 1) {
+        const { type, payload } = await operation.any();
+        if (type === 'error') return assert.ok(codeOf(payload as []), 'the error has a code');
+        assert.deepEqual(valuesOf([payload as Result]), [{ price }], 'no gap');
+      }
     },
   },
   {
