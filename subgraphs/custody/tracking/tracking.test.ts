@@ -170,14 +170,14 @@ describe('a right that is lost ends the live feed, while nothing happens and not
     return { next };
   }
 
-  test('of a carrier whose itinerary was cancelled, at once', async () => {
+  test('of a carrier whose itinerary was cancelled', async () => {
     await using story = await startStory({ env: quiet });
     const { next } = await waiting(story, anna);
     await story.cancel();
     await expect(next).rejects.toMatchObject({ code: 'SHIPMENT_NOT_FOUND' });
   });
 
-  test('of a recipient who was replaced, at once', async () => {
+  test('of a recipient who was replaced', async () => {
     await using story = await startStory({ env: quiet });
     const { next } = await waiting(story, story.recipient);
     await story.world.hear(ShipmentSubmitted, story.submission({ recipientId: newId() }));
