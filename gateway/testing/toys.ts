@@ -28,6 +28,8 @@ export class World {
   readonly seenByRoutes: { url: string; viewer: unknown; bytes: Buffer; headers: Headers }[] = [];
   /** What routes of that path answer to the platform itself, as JSON. */
   readonly answers = new Map<string, () => unknown>();
+  /** Told at `/ended`, as policy asks for it. */
+  readonly endedSessions: string[] = [];
   /** Before an author's name is told; tests delay, hang or break it here. */
   beforeName: (id: string, signal: AbortSignal) => Promise<void> = async () => undefined;
   /** Before a book is added. */
@@ -208,11 +210,15 @@ const digitsScalar = {
   parseLiteral: (node: { value?: unknown }) => digitsOf(node.value),
 };
 
-/** `/echo` answers the body as it came, `/slow` never answers, everything else is told to the world. */
+/** `/echo` answers the body as it came, `/ended` the sessions that ended, `/slow` never answers, everything else is told to the world. */
 function route(world: World): NonNullable<LocalSubgraph['fetchRoute']> {
   return async (request, { viewer, signal }) => {
     const { pathname } = new URL(request.url);
     if (pathname === '/slow') return hung(signal);
+    if (pathname === '/ended') {
+      const ended = world.endedSessions.map((sessionId) => ({ sessionId }));
+      return Response.json({ ended, cursor: String(ended.length) });
+    }
     if (pathname === '/echo') {
       const headers = { 'content-type': 'application/octet-stream', 'set-cookie': 'a=1' };
       return new Response(request.body, { status: 201, headers });

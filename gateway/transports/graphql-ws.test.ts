@@ -12,6 +12,8 @@ describe.each(forms)('%s', (form) => {
       SOCKET_STALL: '300ms',
       SUBSCRIPTIONS_PER_SOCKET: '2',
       MESSAGES_PER_SECOND: '40',
+      REVOCATIONS_FROM: 'books:/ended',
+      REVOCATIONS_POLL: '50ms',
       SUBSCRIBES_PER_SECOND: '30',
       ORIGINS: 'https://app.example',
     });
@@ -191,6 +193,19 @@ describe.each(forms)('%s', (form) => {
     const socket = await Socket.open(platform, { authorization: `Bearer ${token}` });
     socket.subscribe('1', plain);
     expect(await socket.closed).toEqual({ code: 4403, reason: 'Token expired' });
+  });
+
+  test('the socket closes soon after its session ended, and no other', async () => {
+    const ended = await platform.token({ sid: 'ended over socket' });
+    const socket = await Socket.open(platform, { authorization: `Bearer ${ended}` });
+    const other = await Socket.open(platform, { authorization: `Bearer ${await platform.token()}` });
+    socket.subscribe('1', plain);
+    await until(() => platform.world.sources === 1);
+    platform.world.endedSessions.push('ended over socket');
+    expect(await socket.closed).toEqual({ code: 4403, reason: 'Session ended' });
+    other.send({ type: 'ping' });
+    await other.next('pong');
+    await other.close();
   });
 
   test('a fresh token in a ping keeps the socket open beyond the first', async () => {

@@ -88,7 +88,12 @@ class Stream {
 describe.each(forms)('%s', (form) => {
   let platform: Platform;
   beforeAll(async () => {
-    platform = await Platform.start(form, { SOCKET_PING: '200ms', SOCKET_STALL: '400ms' });
+    platform = await Platform.start(form, {
+      SOCKET_PING: '200ms',
+      SOCKET_STALL: '400ms',
+      REVOCATIONS_FROM: 'books:/ended',
+      REVOCATIONS_POLL: '50ms',
+    });
   });
   afterAll(() => platform[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -178,6 +183,15 @@ describe.each(forms)('%s', (form) => {
   test('a token that expires ends the stream, told so', async () => {
     const authorization = `Bearer ${await platform.token({}, 1)}`;
     const stream = await Stream.open(platform, { query: plain }, { authorization });
+    await until(() => stream.over);
+    expect(stream.codes).toEqual(['UNAUTHENTICATED', 'complete']);
+  });
+
+  test('the end of a session ends the stream, told so', async () => {
+    const authorization = `Bearer ${await platform.token({ sid: 'ended over stream' })}`;
+    const stream = await Stream.open(platform, { query: plain }, { authorization });
+    await until(() => platform.world.sources === 1);
+    platform.world.endedSessions.push('ended over stream');
     await until(() => stream.over);
     expect(stream.codes).toEqual(['UNAUTHENTICATED', 'complete']);
   });
