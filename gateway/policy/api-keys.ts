@@ -95,7 +95,8 @@ export class ApiKeys implements AsyncDisposable {
     const before = this.#known.get(key)?.partner;
     remember(this.#known, key, { partner, askedAt });
     if (partner) remember(this.#texts, partner.keyId, key);
-    else if (before) this.#watchers.tell(before.keyId);
+    // Whoever may see more or less now has to connect again, too.
+    if (before && !sameRights(before, partner)) this.#watchers.tell(before.keyId);
     return partner;
   }
 
@@ -127,6 +128,9 @@ export class ApiKeys implements AsyncDisposable {
     return this.#polling[Symbol.asyncDispose]();
   }
 }
+
+const sameRights = (one: PartnerKey, other: PartnerKey | null): boolean =>
+  one.contract === other?.contract && one.scopes.toString() === other.scopes.toString();
 
 function remember<Value>(memory: Map<string, Value>, key: string, value: Value): void {
   memory.delete(key);

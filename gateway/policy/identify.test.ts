@@ -221,6 +221,19 @@ describe('API keys', () => {
     expect(await code(policy.identify(shown(undefined, 'secret')))).toBe('UNAUTHENTICATED');
   });
 
+  test('the connections of a key whose scopes change end, and begin anew with the new ones', async () => {
+    const who = new Who();
+    const clock = new FixedClock();
+    const keys: Record<string, unknown> = { secret: partner };
+    registry(who, keys);
+    await using policy = policyOf({ who, env, clock });
+    const ended = Promise.withResolvers<void>();
+    policy.onRevoked(await policy.identify(shown(undefined, 'secret')), ended.resolve);
+    keys.secret = { ...partner, scopes: [] };
+    await ended.promise;
+    expect((await policy.identify(shown(undefined, 'secret'))).scopes).toEqual([]);
+  });
+
   test('who guesses is held off, and nobody else', async () => {
     const who = new Who();
     registry(who, { secret: partner });

@@ -128,11 +128,11 @@ test('a budget is whole again when its minute is over', async () => {
 
 describe('who pays', () => {
   const caller = { expiresAt: null, contract: null, scopes: [], keyId: null, address: '192.0.2.1' };
-  test('is the key, the person, or the address of nobody in particular', () => {
+  test('is the partner, the person, or the address of nobody in particular', () => {
     const user = { kind: 'user', userId: 'u', sessionId: 's', roles: [] } as const;
     const partner = { kind: 'partner', partnerId: 'p', keyId: 'k', scopes: [] } as const;
     expect(payerOf({ ...caller, viewer: user })).toBe('user:u');
-    expect(payerOf({ ...caller, viewer: partner, keyId: 'k' })).toBe('key:k');
+    expect(payerOf({ ...caller, viewer: partner, keyId: 'k' })).toBe('partner:p');
     expect(payerOf({ ...caller, viewer: { kind: 'anonymous' } })).toBe('address:192.0.2.1');
   });
 

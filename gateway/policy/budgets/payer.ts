@@ -1,16 +1,15 @@
-/** Whose budget pays: the key's, the person's, or that of the address where nobody said who it is. */
+/** Whose budget pays: the partner's for all its keys, the person's, or the address's where nobody said who it is. */
 import { isIPv6 } from 'node:net';
 import type { Caller } from '../policy.ts';
 
-export function payerOf({ viewer, keyId, address }: Caller): string {
-  if (keyId !== null) return `key:${keyId}`;
+export function payerOf({ viewer, address }: Caller): string {
   switch (viewer.kind) {
     case 'user':
       return `user:${viewer.userId}`;
     case 'link':
       return `link:${viewer.recipientId}`;
     case 'partner':
-      return `key:${viewer.keyId}`;
+      return `partner:${viewer.partnerId}`;
     case 'service':
       return `service:${viewer.name}`;
     case 'anonymous':
