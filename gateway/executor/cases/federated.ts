@@ -131,6 +131,7 @@ export class Federation {
       SUPERGRAPH_PATH,
       SUPERGRAPH_POLL: '1h',
       DRAIN_TIMEOUT: '1s',
+      MAX_DEPTH: '100',
       ...(served.length > 0 ? { INTERNAL_SECRETS: `k1:${'s'.repeat(32)}` } : {}),
       ...env,
     });
