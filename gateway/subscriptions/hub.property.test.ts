@@ -33,7 +33,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ do: 'turn' as const }) },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'lose', 'stall', 'take'), which }),
+    arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'lose', 'stall', 'stall', 'take'), which }),
   },
 );
 
@@ -58,7 +58,7 @@ class World implements Disposable {
     this.hub = new SubscriptionHub({
       limits: {
         log: { events: logEvents, size: 100_000 },
-        unsent: 200,
+        unsent: 100,
         drainCheck: 1,
         recovery: { within: 5_000, firstDelay: 1, longestDelay: 2 },
       },

@@ -230,6 +230,15 @@ describe('resume', () => {
     expect(bench.source.calls).toHaveLength(1);
   });
 
+  test('so is what follows the cursor just before the oldest event that a lane still has', async () => {
+    using bench = new Bench({ log: { events: 2, size: 100_000 } });
+    const first = bench.join();
+    bench.source.add(5);
+    await bench.seen(5, first);
+    expect(bench.after('3').numbers).toEqual([4, 5]);
+    expect(bench.source.calls).toHaveLength(1);
+  });
+
   test('a client may join where a lane began, as long as that has all since', async () => {
     using bench = new Bench();
     bench.source.add(7);
@@ -399,6 +408,21 @@ describe('a client that takes too little', () => {
     bench.source.add();
     await bench.seen(51, client);
     expect(bench.source.upstreams).toHaveLength(1);
+  });
+
+  test('keeps its own place when its lane meets another that is ahead', async () => {
+    using bench = new Bench();
+    const ahead = bench.join();
+    bench.source.add(5);
+    await bench.seen(5, ahead);
+    const recorder = new Recorder();
+    recorder.unsent = 5_000;
+    const client = bench.after('0', recorder);
+    await until(() => bench.hub.figures.lanes === 1);
+    expect(client.events).toHaveLength(0);
+    client.take();
+    await bench.seen(5, client);
+    expect(client.numbers).toEqual(range(1, 5));
   });
 
   test('however much waits for it, each event is completed about once for it', async () => {
