@@ -1,5 +1,10 @@
-/** Looks again and again, one look at a time; tells in the log when looking begins to fail, not each time. */
+/**
+ * Looks again and again, one look at a time. When looking fails for the third time in a row the log says so, once:
+ * processes that start together find each other a moment later.
+ */
 import type { Logger } from 'pino';
+
+const FAILURES_TOLD = 3;
 
 export class Polling implements AsyncDisposable {
   readonly #look: () => Promise<void>;
@@ -8,7 +13,7 @@ export class Polling implements AsyncDisposable {
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void>;
-  #failing = false;
+  #failures = 0;
   #stopped = false;
 
   constructor(options: { what: string; interval: number; logger: Logger; look: () => Promise<void> }) {
@@ -22,12 +27,12 @@ export class Polling implements AsyncDisposable {
   async #turn(): Promise<void> {
     try {
       await this.#look();
-      if (this.#failing) this.#logger.info(`${this.#what} can be reached again`);
-      this.#failing = false;
+      if (this.#failures >= FAILURES_TOLD) this.#logger.info(`${this.#what} can be reached again`);
+      this.#failures = 0;
     } catch (err) {
-      if (!this.#failing && !this.#stopped)
+      this.#failures += 1;
+      if (this.#failures === FAILURES_TOLD && !this.#stopped)
         this.#logger.error({ err }, `${this.#what} cannot be reached; the last known state holds`);
-      this.#failing = true;
     }
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
