@@ -159,10 +159,13 @@ export class TestPage implements AsyncDisposable {
     return taken;
   }
 
-  /** To `.data/screenshots/<name>.png`, the whole page unless only what fits the window is wanted. */
+  /** To `.data/screenshots/<name>.png`, once nothing moves in; the whole page unless only the window is wanted. */
   async screenshot(name: string, fullPage = true): Promise<string> {
     const path = join(projectRoot, '.data/screenshots', `${name}.png`);
     await mkdir(dirname(path), { recursive: true });
+    await this.page.evaluate(
+      'Promise.all(document.getAnimations().filter(({ effect }) => effect.getTiming().iterations < 9).map(({ finished }) => finished))',
+    );
     await this.page.screenshot({ path: path as `${string}.png`, fullPage });
     return path;
   }

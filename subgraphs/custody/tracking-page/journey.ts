@@ -79,8 +79,8 @@ export function journeyOf(shipment: Shipment, events: readonly TrackedEvent[], n
   const steps = (shipment.handoffs ?? [])
     .filter((step) => step.itinerary.id === itinerary?.id && step.state !== 'CANCELLED')
     .toSorted((one, other) => one.sequence - other.sequence);
-  const handovers = steps.map((step) => handoverOf(step, shipment));
-  const done = handovers.filter(({ progress }) => progress === 'done').length;
+  const done = steps.filter(({ state }) => state === 'TRANSFERRED').length;
+  const handovers = steps.map((step, index) => handoverOf(step, shipment, index === done));
   const legs = legsOf(
     (itinerary?.legs ?? []).toSorted((one, other) => one.sequence - other.sequence),
     done,
@@ -152,13 +152,15 @@ const progressOf: Record<Exclude<Step['state'], 'CANCELLED'>, Handover['progress
   REFUSED: 'refused',
 };
 
-function handoverOf(step: Step, shipment: Shipment): Handover {
+/** Windows of later hand-overs may be open already; they are not due before the ones that come first. */
+function handoverOf(step: Step, shipment: Shipment, isNext: boolean): Handover {
+  const progress = progressOf[step.state as keyof typeof progressOf];
   return {
     id: step.id,
     giver: personOf(step.from, shipment),
     receiver: personOf(step.to, shipment),
     place: step.place,
-    progress: progressOf[step.state as keyof typeof progressOf],
+    progress: progress === 'open' && !isNext ? 'ahead' : progress,
     plannedAt: new Date(step.plannedAt),
     opensAt: new Date(step.opensAt),
     closesAt: new Date(step.closesAt),

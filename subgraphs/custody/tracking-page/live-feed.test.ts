@@ -166,8 +166,9 @@ test('without a network nothing is asked; with it again the feed goes on where i
 
 test('a stream is read the same however it is torn apart, with any ends of lines', async () => {
   const text =
-    ': hello\n\nevent: next\nid: 7\ndata: one\ndata: zwölf\n\ndata:x\n\nevent: complete\ndata:\n\n';
+    ': hello\n\nretry: 250\n\nevent: next\nid: 7\ndata: one\ndata: zwölf\n\ndata:x\n\nevent: complete\ndata:\n\n';
   const expected = [
+    { event: 'message', retry: 250, data: '' },
     { event: 'next', id: '7', data: 'one\nzwölf' },
     { event: 'message', id: undefined, data: 'x' },
     { event: 'complete', id: undefined, data: '' },
@@ -182,7 +183,7 @@ test('a stream is read the same however it is torn apart, with any ends of lines
       for await (const message of messagesOf(ReadableStream.from(pieces))) messages.push(message);
       // The last line of a stream with bare carriage returns cannot be told from half of a longer end.
       expect(messages).toEqual(end === '\r' ? expected.slice(0, messages.length) : expected);
-      expect(messages.length).toBeGreaterThanOrEqual(2);
+      expect(messages.length).toBeGreaterThanOrEqual(3);
     }
   }
 });

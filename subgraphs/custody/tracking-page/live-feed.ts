@@ -75,6 +75,7 @@ export async function followFeed<Event>(options: FeedOptions<Event>): Promise<vo
   const { signal, onState, network } = options;
   const { firstWaitMs, longestWaitMs } = { ...usual, ...options.timing };
   let failures = 0;
+  let advisedMs = 0;
   onState('connecting');
   while (!signal.aborted) {
     if (!network.online()) {
@@ -83,7 +84,10 @@ export async function followFeed<Event>(options: FeedOptions<Event>): Promise<vo
       failures = 0;
       continue;
     }
-    const useful = await connection(options).catch((error: unknown) => {
+    const advise = (milliseconds: number): void => {
+      advisedMs = Math.min(longestWaitMs, milliseconds);
+    };
+    const useful = await connection(options, advise).catch((error: unknown) => {
       if (error instanceof FeedRefused) throw error;
       return false;
     });
@@ -91,12 +95,16 @@ export async function followFeed<Event>(options: FeedOptions<Event>): Promise<vo
     onState('reconnecting');
     failures = useful ? 0 : failures + 1;
     // Anything up to the whole wait, so that those who were cut off together do not come back together.
-    await pause(Math.random() * Math.min(longestWaitMs, firstWaitMs * 2 ** failures), options);
+    const longest = Math.max(advisedMs, Math.min(longestWaitMs, firstWaitMs * 2 ** failures));
+    await pause(Math.random() * longest, options);
   }
 }
 
 /** One connection, from request to end; true where it was of use. */
-async function connection<Event>(options: FeedOptions<Event>): Promise<boolean> {
+async function connection<Event>(
+  options: FeedOptions<Event>,
+  advise: (milliseconds: number) => void,
+): Promise<boolean> {
   const { silenceMs } = { ...usual, ...options.timing };
   const cut = new AbortController();
   const ended = AbortSignal.any([options.signal, cut.signal]);
@@ -132,6 +140,7 @@ async function connection<Event>(options: FeedOptions<Event>): Promise<boolean> 
     }
     options.onState('live');
     for await (const message of messagesOf(response.body!, heard)) {
+      if (message.retry !== undefined) advise(message.retry);
       if (message.event === 'complete') break;
       if (message.event !== 'next') continue;
       const answer = JSON.parse(message.data) as Answer<Event>;
@@ -160,6 +169,8 @@ export interface Message {
   readonly event: string;
   readonly data: string;
   readonly id: string | undefined;
+  /** Milliseconds that the server would like its clients to wait before they come back. */
+  readonly retry: number | undefined;
 }
 
 /** The messages of an event stream, as the HTML standard reads them; comments only show that it is alive. */
@@ -170,7 +181,7 @@ export async function* messagesOf(
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let rest = '';
-  let message: { event: string; data: string[]; id: string | undefined } = empty();
+  let message = empty();
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -183,8 +194,8 @@ export async function* messagesOf(
       rest = lines.pop()! + rest.slice(whole.length);
       for (const line of lines) {
         if (line === '') {
-          if (message.data.length > 0 || message.event === 'complete')
-            yield { event: message.event, data: message.data.join('\n'), id: message.id };
+          if (message.data.length > 0 || message.event === 'complete' || message.retry !== undefined)
+            yield { ...message, data: message.data.join('\n') };
           message = empty();
           continue;
         }
@@ -192,6 +203,7 @@ export async function* messagesOf(
         if (name === 'event') message.event = value;
         if (name === 'data') message.data.push(value);
         if (name === 'id') message.id = value;
+        if (name === 'retry' && /^\d+$/.test(value)) message.retry = Number(value);
       }
     }
   } finally {
@@ -199,7 +211,15 @@ export async function* messagesOf(
   }
 }
 
-const empty = () => ({ event: 'message', data: [] as string[], id: undefined as string | undefined });
+/** A message of which more lines may come. */
+interface Reading {
+  event: string;
+  data: string[];
+  id: string | undefined;
+  retry: number | undefined;
+}
+
+const empty = (): Reading => ({ event: 'message', data: [], id: undefined, retry: undefined });
 
 /** Waits; not longer than until the network changes. */
 const pause = (milliseconds: number, { network, signal }: Pick<FeedOptions<never>, 'network' | 'signal'>) =>

@@ -12,7 +12,6 @@ export interface Words {
   readonly explanation: (journey: Journey) => string;
   readonly fromTo: (from: string, to: string) => string;
   readonly arrival: string;
-  readonly arrivalBetween: (earliest: string, latest: string) => string;
   readonly arrivalUnknown: string;
   readonly arrivalOverdue: string;
   readonly arrived: string;
@@ -29,7 +28,7 @@ export interface Words {
   readonly custody: string;
   readonly handedOver: (giver: string, receiver: string) => string;
   readonly proof: (photos: number) => string;
-  readonly progress: Readonly<Record<Exclude<Handover['progress'], 'done'>, string>>;
+  readonly progress: Readonly<Record<Exclude<Handover['progress'], 'done' | 'ahead'>, string>>;
   readonly planned: (when: string) => string;
   readonly chain: Readonly<Record<'checking' | 'broken' | 'none' | 'platform', string>> & {
     readonly checkedHere: (links: number) => string;

@@ -61,7 +61,10 @@ async function start(api: Api): Promise<void> {
   const refresh = refresher(api);
   addEventListener('online', refresh);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());
-  setInterval(() => document.visibilityState === 'visible' && refresh(), REFRESH_MS);
+  setInterval(() => {
+    show();
+    if (document.visibilityState === 'visible') void refresh();
+  }, REFRESH_MS);
   await refresh();
   if (ending.signal.aborted) return;
   await followFeed<TrackedEvent>({

@@ -46,7 +46,7 @@ export function drawMap(journey: Journey, label: string, width: number, height: 
     line(land, 'land'),
     line(borders, 'border'),
     ...ways.map((leg) => line(arc(leg), `leg leg-${leg.progress}`)),
-    ...journey.stops.map((place) => dot(at(place), reached(journey, place))),
+    ...apart(journey.stops, at).map((place) => dot(at(place), reached(journey, place))),
     journey.phase !== 'delivered' && svg('circle', { class: 'pulse', cx: x, cy: y, r: 9 }),
     svg('circle', { class: 'parcel', cx: x, cy: y, r: 7 }),
     ...labels(journey, at, width, height),
@@ -86,11 +86,18 @@ function fitted({ stops, seen }: Journey, width: number, height: number) {
     const [[left, top], [right, bottom]] = geoPath(projection).bounds(shape);
     projection.translate([width - (left + right) / 2, height - (top + bottom) / 2]);
   }
-  return projection.clipExtent([
+  // Finer than usual, so that legs are curves and not chains of chords.
+  return projection.precision(0.1).clipExtent([
     [-2, -2],
     [width + 2, height + 2],
   ]);
 }
+
+/** Of places that would lie on each other only the last. */
+const apart = (stops: readonly Place[], at: (place: Place) => Point): Place[] =>
+  stops.filter((place, index) =>
+    stops.slice(index + 1).every((later) => distance(at(place), at(later)) > DOT),
+  );
 
 const dot = ([cx, cy]: Point, isReached: boolean) =>
   svg('circle', { class: isReached ? 'stop stop-reached' : 'stop', cx, cy, r: 4.5 });
@@ -109,27 +116,33 @@ interface Box {
   readonly bottom: number;
 }
 
+/** Height of a name, and how much room the marks take around their places, in pixels. */
 const LINE = 18;
+const DOT = 7;
+const PARCEL = 13;
+
+const distance = ([x, y]: Point, [otherX, otherY]: Point): number => Math.hypot(x - otherX, y - otherY);
+
 const overlap = (one: Box, other: Box): boolean =>
   one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 
-/** Names beside their dots where there is room; ends of the way first, then what lies between. */
+/** Names beside their dots where there is room: where the parcel is first, then the ends of the way, then the rest. */
 function labels(journey: Journey, at: (place: Place) => Point, width: number, height: number): Element[] {
   const { stops, seen } = journey;
-  const places = [...new Set([stops[0]!, stops.at(-1)!, ...stops, seen.place])];
-  const taken: Box[] = [...stops.map((place) => around(at(place), 7)), around(at(seen.place), 13)];
+  const taken: Box[] = [...stops.map((place) => around(at(place), DOT)), around(at(seen.place), PARCEL)];
   const written = new Set<string>();
-  return places.flatMap((place) => {
+  return [seen.place, stops[0]!, stops.at(-1)!, ...stops].flatMap((place) => {
     const text = shortName(place);
     const city = place.city?.name ?? place.name;
     if (written.has(city)) return [];
     const [x, y] = at(place);
+    const gap = distance([x, y], at(seen.place)) < PARCEL ? PARCEL + 1 : DOT + 3;
     const length = widthOf(text) + 6;
     const candidates: [left: number, top: number][] = [
-      [x + 11, y - LINE / 2],
-      [x - 11 - length, y - LINE / 2],
-      [x - length / 2, y - 12 - LINE],
-      [x - length / 2, y + 12],
+      [x + gap, y - LINE / 2],
+      [x - gap - length, y - LINE / 2],
+      [x - length / 2, y - gap - LINE],
+      [x - length / 2, y + gap],
     ];
     for (const [left, top] of candidates) {
       const box = { left, top, right: left + length, bottom: top + LINE };

@@ -42,8 +42,10 @@ export class View {
     this.#resized.observe(byId('map'));
   }
 
+  /** In short: today's by the clock alone. */
   clock(at: Date): string {
-    return this.#clock.format(at);
+    const today = at.toDateString() === new Date().toDateString();
+    return (today ? this.#clock : this.#moment).format(at);
   }
 
   connection(state: string, text: string): void {
@@ -188,15 +190,8 @@ export class View {
       { class: `handover handover-${progress}` },
       el('p', { class: 'what' }, words.handedOver(giver.name, receiver.name)),
       el('p', { class: 'where' }, this.#place(place)),
-      doneAt
-        ? el('p', {}, this.#time(doneAt))
-        : el(
-            'p',
-            {},
-            words.planned(this.#moment.format(plannedAt)),
-            ' · ',
-            words.progress[progress as 'open'],
-          ),
+      doneAt ? el('p', {}, this.#time(doneAt)) : el('p', {}, words.planned(this.#moment.format(plannedAt))),
+      progress !== 'done' && progress !== 'ahead' && el('p', { class: 'due' }, words.progress[progress]),
       doneAt && el('p', { class: 'proof' }, words.proof(photos)),
       link && el('p', { class: 'link' }, `#${link.number} `, el('code', {}, link.hash.slice(0, 12))),
     );

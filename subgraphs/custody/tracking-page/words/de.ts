@@ -50,7 +50,6 @@ export const de: Words = {
   },
   fromTo: (from, to) => `${from} nach ${to}`,
   arrival: 'Ankunft',
-  arrivalBetween: (earliest, latest) => `zwischen ${earliest} und ${latest}`,
   arrivalUnknown: 'Noch nicht bekannt',
   arrivalOverdue: 'Später als geplant. Eine neue Zeit kennt noch niemand.',
   arrived: 'Zugestellt',
@@ -78,7 +77,6 @@ export const de: Words = {
   proof: (photos) =>
     `Durch zwei Scans bewiesen${photos > 0 ? `, ${count(photos, 'Foto', 'Fotos')} hinterlegt` : ''}`,
   progress: {
-    ahead: 'Noch nicht an der Reihe',
     open: 'Kann jetzt stattfinden',
     happening: 'Eine Seite hat gescannt',
     refused: 'Nicht angenommen',

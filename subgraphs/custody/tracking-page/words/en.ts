@@ -50,7 +50,6 @@ export const en: Words = {
   },
   fromTo: (from, to) => `${from} to ${to}`,
   arrival: 'Arrival',
-  arrivalBetween: (earliest, latest) => `between ${earliest} and ${latest}`,
   arrivalUnknown: 'Not known yet',
   arrivalOverdue: 'Later than planned. Nobody knows a new time yet.',
   arrived: 'Delivered',
@@ -78,7 +77,6 @@ export const en: Words = {
   proof: (photos) =>
     `Proved by two scans${photos > 0 ? `, ${count(photos, 'photo', 'photos')} on file` : ''}`,
   progress: {
-    ahead: 'Not due yet',
     open: 'Can happen now',
     happening: 'One of the two has scanned',
     refused: 'Not accepted',
