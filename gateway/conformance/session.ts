@@ -62,8 +62,9 @@ export class Session implements AsyncDisposable {
     const preset = 'launch' in gateway ? gateway : undefined;
     const started = preset && (await launch(preset, supergraph.path, opening));
     const target = 'launch' in gateway ? { url: started?.url ?? '', socketUrl: undefined } : gateway;
-    const served = untilServed(target.url, 'first', options.start ?? 30_000);
-    await Promise.race([served, ...(started ? [started.process.failed] : [])]);
+    const waiting = new AbortController();
+    const served = untilServed(target.url, 'first', options.start ?? 30_000, waiting.signal);
+    await Promise.race([served, ...(started ? [started.process.failed] : [])]).finally(() => waiting.abort());
     const limits = { ...defaultLimits, ...preset?.limits, ...options.limits };
     const restart = async (signal: 'SIGTERM' | 'SIGKILL') => {
       await started?.process.restart(signal);

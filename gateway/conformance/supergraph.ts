@@ -39,10 +39,15 @@ export class SupergraphFile {
 }
 
 /** Waits until the gateway at this URL answers queries from that version. */
-export function untilServed(url: string, version: VersionName, patience: number): Promise<void> {
+export function untilServed(
+  url: string,
+  version: VersionName,
+  patience: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const expected = `the gateway at ${url} serves version "${version}" of the supergraph`;
   const sign = signs[version];
-  return until(expected, async () => (await signOf(url)) === JSON.stringify(sign), patience);
+  return until(expected, async () => (await signOf(url)) === JSON.stringify(sign), patience, signal);
 }
 
 async function signOf(url: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type CaseOfGroup, type Context, group, onStore } from '../case.ts';
 import { isObject } from '../client/result.ts';
 import { PROTOCOL, type Socket } from '../client/socket.ts';
-import { dataOf, nextValue } from './reading.ts';
+import { dataOf, nextValue, refusalOf } from './reading.ts';
 
 const order = '{ number }';
 const countdown = 'subscription ($store: ID!) { countdown(store: $store, from: 2) }';
@@ -282,7 +282,7 @@ export const protocol = group('protocol', [
         } else if (by === 'server') {
           await before.take(2);
           await before.completed();
-        } else await before.failure();
+        } else await refusalOf(before);
         const after = socket.subscribe(
           { query: countdown, variables: { store: context.storeName } },
           'again',
@@ -325,8 +325,9 @@ export const protocol = group('protocol', [
     },
   },
   {
-    name: 'nothing-after-error',
-    title: 'after an error of an operation nothing more comes for it, no complete either',
+    name: 'error-and-nothing-after',
+    title:
+      'an operation that is not valid is answered by `error`, and nothing comes after that, no complete either',
     run: async (context) => {
       const socket = await context.connect();
       const operation = socket.subscribe({ query: 'subscription { nothing }' });

@@ -30,18 +30,23 @@ export const repeat = <Item>(count: number, item: (number: number) => Item): Ite
   countTo(count).map(item);
 
 /**
- * The operation ends with this code before any event: by an error, or, as servers do whose resolver refused, by
- * a result of errors and the complete.
+ * The errors with which the operation ends before any event: those of an `error`, or, as servers do that learn of
+ * the refusal late, those of a result and the `complete` after it.
  */
-export async function refusedWith(operation: Operation, code: string): Promise<void> {
+export async function refusalOf(operation: Operation): Promise<readonly ResultError[]> {
   const { type, payload } = await operation.any();
-  if (type === 'error') return assert.equal(codeOf(payload as readonly ResultError[]), code);
+  if (type === 'error') return payload as readonly ResultError[];
   assert.equal(type, 'next', 'an error, or a result of errors');
   const { data, errors } = payload as Result;
-  assert.equal(codeOf(errors), code);
+  assert.ok(errors?.length, `errors, but it was ${JSON.stringify(payload)}`);
   assert.ok(
     Object.values(data ?? {}).every((value) => value === null),
     'no data',
   );
   await operation.completed();
+  return errors;
+}
+
+export async function refusedWith(operation: Operation, code: string): Promise<void> {
+  assert.equal(codeOf(await refusalOf(operation)), code);
 }

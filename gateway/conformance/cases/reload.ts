@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type Context, group, onStore } from '../case.ts';
 import { codeOf } from '../client/result.ts';
 import type { Operation } from '../client/socket.ts';
-import { countTo, nextValue, numbersOf } from './reading.ts';
+import { countTo, nextValue, numbersOf, refusalOf } from './reading.ts';
 
 /** Places orders while the work goes on. */
 async function placingDuring(context: Context, work: () => Promise<void>): Promise<void> {
@@ -67,7 +67,7 @@ export const reload = group('reload', [
       const socket = await context.connect();
       const query = onStore('orderPlaced', '{ product { weight } }');
       const early = socket.subscribe({ query, variables: { store: context.storeName } });
-      await early.failure();
+      await refusalOf(early);
       await context.publish('weightAdded');
       const operation = await context.live(socket, { query });
       context.store.place({ product });
@@ -91,7 +91,7 @@ export const reload = group('reload', [
       assert.deepEqual(await nextValue(other), { number: 2, note: null });
       await context.untilWatching(1);
       const query = onStore('orderPlaced', '{ legacy }');
-      await socket.subscribe({ query, variables: { store: context.storeName } }).failure();
+      await refusalOf(socket.subscribe({ query, variables: { store: context.storeName } }));
     },
   },
   {

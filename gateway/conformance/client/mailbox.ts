@@ -51,14 +51,16 @@ export async function orAfter(promise: Promise<unknown>, milliseconds: number): 
   clearTimeout(timer);
 }
 
-/** Waits until the condition holds; rejects, naming it, when it does not in time (milliseconds). */
+/** Waits until the condition holds; rejects, naming it, when it does not in time (milliseconds), or is told to stop. */
 export async function until(
   expected: string,
   condition: () => boolean | Promise<boolean>,
   patience: number,
+  signal?: AbortSignal,
 ): Promise<void> {
   const deadline = performance.now() + patience;
   while (!(await condition())) {
+    signal?.throwIfAborted();
     if (performance.now() > deadline) throw new Error(`Not within ${patience} ms: ${expected}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

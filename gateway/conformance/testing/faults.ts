@@ -128,7 +128,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'completes what ended with an error',
-    cases: ['protocol/nothing-after-error', 'operations/unknown-field'],
+    cases: ['protocol/error-and-nothing-after', 'operations/unknown-field'],
     toClient: () => (message) =>
       message.type === 'error' && message.id ? [message, { id: message.id, type: 'complete' }] : [message],
   },
