@@ -8,6 +8,7 @@ import type { GatewayConfig } from '../gateway.config.ts';
 import { type AdmittedOperation, admitOperation, prepareOperation } from '../pipeline/operation.ts';
 import type { Caller, Policy } from '../policy/policy.ts';
 import type { Graph } from '../supergraph.ts';
+import { noLongerValid } from './endings.ts';
 import type { LiveFigures } from './figures.ts';
 import type { Follower, Outlet } from './follower.ts';
 import { type LiveRequest, SubscriptionHub } from './hub.ts';
@@ -30,7 +31,9 @@ interface Source extends Pick<AdmittedOperation, 'source' | 'variables'> {
   readonly caller: Caller;
 }
 
-export type AdmittedSubscription = LiveRequest<Source>;
+export interface AdmittedSubscription extends LiveRequest<Source> {
+  readonly graph: Graph;
+}
 
 export interface DeskOptions {
   readonly config: GatewayConfig;
@@ -74,6 +77,7 @@ export class SubscriptionDesk implements Disposable {
       const operationName = operation.name?.value;
       logger.info({ requestId, operation: operationName }, 'subscribe');
       return {
+        graph: admitted.graph,
         version: compile(admitted),
         variables,
         viewer: caller.viewer,
@@ -95,33 +99,38 @@ export class SubscriptionDesk implements Disposable {
 
   /** Events that are at hand are sent before this returns. */
   follow(subscription: AdmittedSubscription, outlet: Outlet): Follower | undefined {
+    const { graph, source, requestId } = subscription;
     try {
-      return this.#hub.follow(subscription, outlet);
+      // While it was admitted the supergraph may have changed, and its topics with it.
+      const changed = graph !== this.#options.graphFor(source.caller);
+      const version = changed ? this.#compileAgain(source) : subscription.version;
+      if (version) return this.#hub.follow({ ...subscription, version }, outlet);
+      outlet.fail([this.format(noLongerValid)]);
     } catch (err) {
-      this.#options.logger.error(
-        { err, requestId: subscription.requestId },
-        'a subscription could not begin',
-      );
+      this.#options.logger.error({ err, requestId }, 'a subscription could not begin');
       outlet.fail(this.#refused(INTERNAL_SERVER_ERROR, 'Internal error'));
-      return undefined;
     }
+    return undefined;
   }
 
   /** The supergraph in service has changed: every subscription goes on with the new one, or is told why not. */
   reload(): Promise<void> {
+    return this.#hub.reload((source) => this.#compileAgain(source));
+  }
+
+  /** For the supergraph in service; `undefined` where that does not know the operation any more. */
+  #compileAgain({ source: query, operationName, variables, caller }: Source): LiveVersion | undefined {
     const { policy, graphFor, logger } = this.#options;
-    return this.#hub.reload(({ source: query, operationName, variables, caller }) => {
-      try {
-        const graph = graphFor(caller);
-        const prepared = prepareOperation(graph, { query, operationName, variables }, false);
-        if ('length' in prepared) return undefined;
-        const valid = { graph, ...prepared };
-        return compile({ ...valid, denied: policy.deniedFields(valid, caller) });
-      } catch (err) {
-        logger.warn({ err, operation: operationName }, 'a subscription cannot be served any more');
-        return undefined;
-      }
-    });
+    try {
+      const graph = graphFor(caller);
+      const prepared = prepareOperation(graph, { query, operationName, variables }, false);
+      if ('length' in prepared) return undefined;
+      const valid = { graph, ...prepared };
+      return compile({ ...valid, denied: policy.deniedFields(valid, caller) });
+    } catch (err) {
+      logger.warn({ err, operation: operationName }, 'a subscription cannot be served any more');
+      return undefined;
+    }
   }
 
   get figures(): LiveFigures {
@@ -146,7 +155,11 @@ const audienceOf = ({ contract, scopes }: Caller, someDenied: boolean): string =
   JSON.stringify([contract, someDenied ? [...scopes].sort() : []]);
 
 const limitsOf = (config: GatewayConfig): LiveLimits => ({
-  log: { events: config.SUBSCRIPTION_BUFFER, size: config.SUBSCRIPTION_BUFFER_SIZE },
+  log: {
+    events: config.SUBSCRIPTION_BUFFER,
+    size: config.SUBSCRIPTION_BUFFER_SIZE,
+    sizePerFollower: 16 * 1024,
+  },
   unsent: config.CLIENT_BACKLOG,
   drainCheck: 50,
   recovery: { within: config.SUBSCRIPTION_RECOVERY, firstDelay: 100, longestDelay: 3_000 },

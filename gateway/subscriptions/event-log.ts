@@ -15,6 +15,8 @@ export interface LogLimits {
   readonly events: number;
   /** Of JSON text, in characters. */
   readonly size: number;
+  /** The same for each follower: a lane of few keeps little, since there is one for every viewer. */
+  readonly sizePerFollower: number;
 }
 
 export class EventLog {
@@ -42,17 +44,16 @@ export class EventLog {
     return this.#cursor;
   }
 
-  append(event: ReadyEvent): void {
+  append(event: ReadyEvent, followers: number): void {
     this.#events.push(event);
     this.#size += event.payload.length;
     if (event.cursor !== undefined) {
       this.#cursor = event.cursor;
       this.#positions.set(event.cursor, this.newest);
     }
-    while (this.#events.length > this.#limits.events || this.#size > this.#limits.size) {
-      if (this.#events.length === 1) break;
-      this.#dropOldest();
-    }
+    const { events, size, sizePerFollower } = this.#limits;
+    const most = Math.min(size, sizePerFollower * followers);
+    while (this.#events.length > 1 && (this.#events.length > events || this.#size > most)) this.#dropOldest();
   }
 
   #dropOldest(): void {

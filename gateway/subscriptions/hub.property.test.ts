@@ -57,7 +57,7 @@ class World implements Disposable {
     this.source = new LogSource({ manual: true, limit: queue });
     this.hub = new SubscriptionHub({
       limits: {
-        log: { events: logEvents, size: 100_000 },
+        log: { events: logEvents, size: 100_000, sizePerFollower: 100_000 },
         unsent: 100,
         drainCheck: 1,
         recovery: { within: 5_000, firstDelay: 1, longestDelay: 2 },

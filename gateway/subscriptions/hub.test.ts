@@ -9,7 +9,7 @@ import { Recorder } from './testing/recorder.ts';
 import type { LiveLimits } from './topic.ts';
 
 const limits: LiveLimits = {
-  log: { events: 100, size: 100_000 },
+  log: { events: 100, size: 100_000, sizePerFollower: 100_000 },
   unsent: 1_000,
   drainCheck: 2,
   recovery: { within: 300, firstDelay: 1, longestDelay: 20 },
@@ -231,12 +231,24 @@ describe('resume', () => {
   });
 
   test('so is what follows the cursor just before the oldest event that a lane still has', async () => {
-    using bench = new Bench({ log: { events: 2, size: 100_000 } });
+    using bench = new Bench({ log: { events: 2, size: 100_000, sizePerFollower: 100_000 } });
     const first = bench.join();
     bench.source.add(5);
     await bench.seen(5, first);
     expect(bench.after('3').numbers).toEqual([4, 5]);
     expect(bench.source.calls).toHaveLength(1);
+  });
+
+  test('a lane of one client keeps little, one of many keeps more', async () => {
+    using bench = new Bench({ log: { events: 100, size: 100_000, sizePerFollower: 1_000 } });
+    const many = range(1, 20).map(() => bench.join({ variables: { many: true } }));
+    const one = bench.join();
+    bench.source.add(50);
+    await bench.seen(50, one, ...many);
+    bench.join({ variables: { many: true, after: '5' } });
+    expect(bench.source.calls).toHaveLength(2);
+    bench.after('5');
+    expect(bench.source.calls).toHaveLength(3);
   });
 
   test('a client may join where a lane began, as long as that has all since', async () => {
@@ -394,7 +406,7 @@ describe('a client that takes too little', () => {
   const heavy = 'x'.repeat(400);
 
   test('is sent nothing more, and goes on without gap or duplicate when it takes again', async () => {
-    using bench = new Bench({ log: { events: 5, size: 100_000 } });
+    using bench = new Bench({ log: { events: 5, size: 100_000, sizePerFollower: 100_000 } });
     const client = bench.join();
     const healthy = bench.join();
     client.stalled = true;
@@ -426,7 +438,10 @@ describe('a client that takes too little', () => {
   });
 
   test('however much waits for it, each event is completed about once for it', async () => {
-    using bench = new Bench({ log: { events: 2, size: 100_000 } }, new LogSource({ limit: 20 }));
+    using bench = new Bench(
+      { log: { events: 2, size: 100_000, sizePerFollower: 100_000 } },
+      new LogSource({ limit: 20 }),
+    );
     let completed = 0;
     const operation = entryOperation({
       complete: async ({ data }) => {
@@ -458,7 +473,7 @@ describe('a client that takes too little', () => {
   });
 
   test('gets the newest event only where the last value wins', async () => {
-    using bench = new Bench({ log: { events: 5, size: 100_000 } });
+    using bench = new Bench({ log: { events: 5, size: 100_000, sizePerFollower: 100_000 } });
     const operation = entryOperation({ ...notResumable, lastValueWins: true });
     const client = bench.join({ operation });
     const healthy = bench.join({ operation });
@@ -478,7 +493,7 @@ describe('a client that takes too little', () => {
   });
 
   test('is interrupted where the field has no cursor and the log has gone on', async () => {
-    using bench = new Bench({ log: { events: 5, size: 100_000 } });
+    using bench = new Bench({ log: { events: 5, size: 100_000, sizePerFollower: 100_000 } });
     const operation = entryOperation(notResumable);
     const client = bench.join({ operation });
     const healthy = bench.join({ operation });
@@ -493,7 +508,7 @@ describe('a client that takes too little', () => {
   });
 
   test('costs the same memory after thirty thousand events as after a hundred', async () => {
-    using bench = new Bench({ log: { events: 50, size: 20_000 } });
+    using bench = new Bench({ log: { events: 50, size: 20_000, sizePerFollower: 100_000 } });
     const client = bench.join();
     const healthy = bench.join();
     client.stalled = true;

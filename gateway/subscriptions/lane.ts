@@ -114,6 +114,7 @@ export class Lane {
       const reached = follower.position === this.log.newest;
       const known = follower.cursor === undefined ? undefined : other.log.positionOf(follower.cursor);
       other.admit(follower, reached ? here : (known ?? ADRIFT));
+      if (follower.position === ADRIFT) this.#topic.fallsBehind(follower);
     }
     this.followers.clear();
   }
@@ -239,7 +240,7 @@ export class Lane {
   /** Waits until the event is with all followers that take events, so that none is dropped before it was sent. */
   async #append(event: ReadyEvent): Promise<void> {
     if (this.closed) return;
-    this.log.append(event);
+    this.log.append(event, this.followers.size);
     await fanOut(this.followers, (follower) => this.deliver(follower));
     if (!this.closed && event.cursor !== undefined) this.#topic.mergeAt(this, event.cursor);
     // Nothing is read ahead of those who take nothing: it would be dropped, and read again for them.
@@ -261,7 +262,8 @@ export class Lane {
     const { operation } = this.#version;
     if (isRefusal(error)) return { kind: 'refused', errors: [error.toJSON()] };
     const reason: Interruption = isOverflow(error) ? TOO_SLOW : 'UPSTREAM_LOST';
-    logger.warn({ err: error, reason, field: operation.field }, 'the upstream of a subscription was lost');
+    const level = this.#attempts === 0 ? 'warn' : 'debug';
+    logger[level]({ err: error, reason, field: operation.field }, 'the upstream of a subscription was lost');
     if (!operation.resumable || this.#taken === undefined) return { kind: 'interrupted', reason };
     if (reason === 'UPSTREAM_LOST') {
       const now = performance.now();

@@ -17,7 +17,12 @@ import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.
 import { formatClientError, refusal } from '../errors.ts';
 import type { ExecutionResult } from '../executor/executor.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
-import { admitOperation, admitValidDocument, isConditionalSubscription } from '../pipeline/operation.ts';
+import {
+  type AdmittedOperation,
+  admitOperation,
+  admitValidDocument,
+  isConditionalSubscription,
+} from '../pipeline/operation.ts';
 import type { Caller, Policy } from '../policy/policy.ts';
 import type { Supergraph } from '../supergraph.ts';
 import { type GraphqlRequest, readGraphqlRequest, requestOf, withQuery } from './graphql-request.ts';
@@ -38,12 +43,17 @@ export interface EventStream {
   readonly requestId: string;
 }
 
+/** The same, found to be one, and admitted. */
+export interface AdmittedEventStream extends EventStream {
+  readonly admitted: AdmittedOperation;
+}
+
 export interface GraphqlEndpointOptions {
   readonly config: GatewayConfig;
   readonly supergraphs: Supergraphs;
   readonly policy: Policy;
   /** Serves the events, or answers why it does not. */
-  readonly streamEvents: (stream: EventStream) => Promise<void>;
+  readonly streamEvents: (stream: AdmittedEventStream) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -250,7 +260,7 @@ async function answerInParts(
     throw refusal('BAD_REQUEST', 'The request is not well-formed', 400);
   const admitted = await admitOperation(policy, graph, graphql, caller);
   if ('operation' in admitted && admitted.operation.operation === OperationTypeNode.SUBSCRIPTION)
-    return streamEvents(stream);
+    return streamEvents({ ...stream, admitted });
   if (!('operation' in admitted)) throw new AggregateError(admitted.map((error) => withStatus(error, 400)));
   const { operation } = admitted.operation;
   if (request.method === 'GET' && operation === OperationTypeNode.MUTATION)

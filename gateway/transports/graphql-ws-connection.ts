@@ -35,6 +35,8 @@ type Payload = Readonly<Record<string, unknown>>;
 
 /** A peer that has not gone so long after it was closed is cut. */
 const CLOSE_GRACE = 5_000;
+/** How many times the backlog for events may wait in all, before a peer that goes on asking is closed. */
+const ANSWERS = 8;
 /** Our own close codes, beside those of graphql-ws; `1008` tells a client not to come back by itself. */
 const FLOODING = { code: 1008, reason: 'Too many messages' };
 const INVALID = { code: CloseCode.BadRequest, reason: 'Invalid message received' };
@@ -165,6 +167,11 @@ export class Connection {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#closedAt !== undefined || !this.#count()) return;
+    // Answers to what it sends must not heap up either.
+    if (this.unsent > ANSWERS * this.#options.config.CLIENT_BACKLOG) {
+      this.close(STALLED);
+      return;
+    }
     const message = isBinary ? undefined : read(String(data));
     if (!message) {
       this.close(INVALID);

@@ -66,6 +66,7 @@ export function createEventStreamTransport(options: EventStreamOptions): EventSt
   return {
     async stream(asked) {
       const { request, response, caller, graphql, admitted } = asked;
+      if (response.destroyed) return;
       const places = limits.places();
       if (!takePlaces(asked, places)) {
         places.leave();
@@ -127,6 +128,7 @@ class EventStream implements Outlet {
     this.#response = response;
     this.#caller = caller;
     this.#stopWatching = options.policy.onRevoked(caller, () => this.fail([revoked]));
+    response.on('error', (err) => options.logger.debug({ err }, 'event stream error'));
     response.once('close', () => {
       this.#end();
       gone();
