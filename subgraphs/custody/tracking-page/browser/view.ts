@@ -151,7 +151,8 @@ export class View {
   #arrival(arrival: Journey['arrival']): Node | string {
     if (!arrival) return this.#words.arrivalUnknown;
     if (arrival.overdue) return this.#words.arrivalOverdue;
-    return this.#moment.formatRange(arrival.earliest, arrival.latest);
+    // The dash stays at the end of the line that it follows.
+    return this.#moment.formatRange(arrival.earliest, arrival.latest).replace(/\s–\s/, '\u00a0– ');
   }
 
   #next(journey: Journey): Node[] {

@@ -136,7 +136,7 @@ export const de: Words = {
   lastNews: (when) => `Letzte Neuigkeit ${when}`,
   timesIn: (zone) => `Alle Zeiten sind Ihre (${zone}).`,
   keepLink:
-    'Ihr Link ist der Schlüssel zu dieser Seite: wer ihn hat, sieht, was Sie sehen. Heben Sie die Mail auf, in der er stand; die Adresse oben enthält ihn nicht.',
+    'Ihr Link ist der Schlüssel zu diesem Paket: Wer ihn hat, sieht, was Sie sehen, und kann es an Ihrer Stelle annehmen. Geben Sie ihn nicht weiter. In der Adresse oben steht er nicht.',
   gone: {
     headline: 'Dieser Link öffnet nichts mehr',
     explanation: 'Vielleicht ist er abgelaufen, oder er ist nicht vollständig.',

@@ -135,7 +135,7 @@ export const en: Words = {
   lastNews: (when) => `Last news ${when}`,
   timesIn: (zone) => `All times are yours (${zone}).`,
   keepLink:
-    'Your link is the key to this page: whoever has it sees what you see. Keep the mail that it came with; the address above does not contain it.',
+    'Your link is the key to this parcel: whoever has it sees what you see, and can act as its recipient. Do not pass it on. The address above does not contain it.',
   gone: {
     headline: 'This link does not open anything any more',
     explanation: 'It may have expired, or it is not complete.',
