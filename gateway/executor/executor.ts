@@ -12,6 +12,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   type SelectionNode,
+  type SelectionSetNode,
 } from 'graphql';
 import { Lru } from '#shared/runtime/lru.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
@@ -19,7 +20,7 @@ import type { LiveOperation } from '../subscriptions/live-operation.ts';
 import type { Run } from './fetch.ts';
 import { type IncrementalResult, runIncrementally } from './incremental.ts';
 import { compileLive } from './live.ts';
-import { fragmentsOf, normalise, usesDefer } from './normalise.ts';
+import { type NormalOperation, normalise, usesDefer } from './normalise.ts';
 import { Notes } from './notes.ts';
 import { type CompiledPlan, type Overrides, type PlanSource, planOperation } from './plan.ts';
 import { Shapes } from './shape.ts';
@@ -66,7 +67,6 @@ interface Prepared {
 }
 
 const OPERATIONS = 2_000;
-const none: ReadonlySet<FieldNode> = new Set();
 const noOverrides: Overrides = new Map();
 
 export class Executor {
@@ -102,9 +102,16 @@ export class Executor {
 
   /** A subscription for the hub; throws a coded `GraphQLError` where it cannot be served. */
   live(source: Omit<OperationSource, 'variables'>): LiveOperation {
-    const normal = normalise(source.document, source.operation, { ...source, defer: false, variables: {} });
-    return this.#live.getOrMake(`${normal.key} ${deniedKey(source)}`, () =>
-      compileLive(this.#source, source, this.#overrides()),
+    // Its name is the client's own affair: whoever asks for the same shares it.
+    const { name: _, ...operation } = source.operation;
+    const normal = normalise(source.document, operation, {
+      ...source,
+      schema: this.#source.clientSchema,
+      defer: false,
+      variables: {},
+    });
+    return this.#live.getOrMake(`${normal.key} ${deniedKey(normal)}`, () =>
+      compileLive(this.#source, normal, this.#overrides()),
     );
   }
 
@@ -131,25 +138,17 @@ export class Executor {
     const plain = !defer && source.denied.size === 0 && overrides.size === 0;
     const known = plain ? this.#known.get(source.operation) : undefined;
     if (known) return known;
-    const normal = normalise(source.document, source.operation, { ...source, defer });
-    const key = `${normal.key} ${deniedKey(source)} ${[...overrides].filter(([, on]) => on).join()}`;
+    const schema = this.#source.clientSchema;
+    const normal = normalise(source.document, source.operation, { ...source, schema, defer });
+    const key = `${normal.key} ${deniedKey(normal)} ${[...overrides].filter(([, on]) => on).join()}`;
     const prepared = this.#prepared.getOrMake(key, () => {
-      const shaped =
-        source.denied.size === 0
-          ? normal
-          : normalise(source.document, source.operation, { ...source, denied: none, defer });
-      const { document, introspection } = withoutIntrospection(normal.document, normal.operation);
-      const operation = document.definitions[0] as OperationDefinitionNode;
+      const { operation, introspection } = withoutIntrospection(normal.operation);
+      const document: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation] };
       return {
         source,
         runs: 0,
         plan: planOperation(this.#source, { ...normal, document, operation }, overrides),
-        shapes: new Shapes({
-          schema: this.#source.clientSchema,
-          document: shaped.document,
-          operation: shaped.operation,
-          denied: source.denied,
-        }),
+        shapes: new Shapes({ schema, normal }),
         introspection,
       };
     });
@@ -191,62 +190,37 @@ export class Executor {
 }
 
 /** Tells apart the sets of fields that callers of one document are denied. */
-function deniedKey({ document, denied }: Omit<OperationSource, 'variables'>): string {
+function deniedKey({ denied, responseNames }: NormalOperation): string {
   if (denied.size === 0) return '';
-  return [...denied].map((field) => `${field.loc?.start ?? document.loc?.start}`).join();
+  return [...responseNames.keys()].flatMap((field, index) => (denied.has(field) ? [index] : [])).join();
 }
 
 const introspective = (selection: SelectionNode): boolean =>
   selection.kind === Kind.FIELD && (selection.name.value === '__schema' || selection.name.value === '__type');
 
-/** What the schema itself answers, apart from what subgraphs do. */
-function withoutIntrospection(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-): { document: DocumentNode; introspection: DocumentNode | undefined } {
-  const fragments = fragmentsOf(document);
-  // Only fragments at the root matter, and only where the document asks about the schema at all.
-  const reaches = (selections: readonly SelectionNode[]): boolean =>
-    selections.some((each) => {
-      if (each.kind === Kind.FIELD) return introspective(each);
-      const inner = each.kind === Kind.INLINE_FRAGMENT ? each : fragments.get(each.name.value);
-      return inner !== undefined && reaches(inner.selectionSet.selections);
+/** What the schema itself answers, apart from what subgraphs do; both are at the root only. */
+function withoutIntrospection(operation: OperationDefinitionNode): {
+  operation: OperationDefinitionNode;
+  introspection: DocumentNode | undefined;
+} {
+  const reaches = ({ selections }: SelectionSetNode): boolean =>
+    selections.some(
+      (each) => introspective(each) || (each.kind === Kind.INLINE_FRAGMENT && reaches(each.selectionSet)),
+    );
+  if (!reaches(operation.selectionSet)) return { operation, introspection: undefined };
+  const part = (wanted: boolean): OperationDefinitionNode => {
+    const keep = (set: SelectionSetNode): SelectionSetNode => ({
+      ...set,
+      selections: set.selections.flatMap((each): SelectionNode[] => {
+        if (each.kind !== Kind.INLINE_FRAGMENT) return introspective(each) === wanted ? [each] : [];
+        const selectionSet = keep(each.selectionSet);
+        return selectionSet.selections.length > 0 ? [{ ...each, selectionSet }] : [];
+      }),
     });
-  if (!reaches(operation.selectionSet.selections)) return { document, introspection: undefined };
-  const split = (selections: readonly SelectionNode[], wanted: boolean): SelectionNode[] =>
-    selections.flatMap((each): SelectionNode[] => {
-      if (each.kind === Kind.FIELD) return introspective(each) === wanted ? [each] : [];
-      const inner = each.kind === Kind.INLINE_FRAGMENT ? each : fragments.get(each.name.value);
-      if (!inner) return [];
-      const kept = split(inner.selectionSet.selections, wanted);
-      const { directives, typeCondition } = {
-        typeCondition: undefined,
-        ...inner,
-        directives: each.directives,
-      };
-      return kept.length === 0
-        ? []
-        : [
-            {
-              kind: Kind.INLINE_FRAGMENT,
-              ...(typeCondition ? { typeCondition } : {}),
-              ...(directives ? { directives } : {}),
-              selectionSet: { kind: Kind.SELECTION_SET, selections: kept },
-            },
-          ];
-    });
-  const part = (wanted: boolean): DocumentNode => ({
-    kind: Kind.DOCUMENT,
-    definitions: [
-      {
-        ...operation,
-        selectionSet: {
-          kind: Kind.SELECTION_SET,
-          selections: split(operation.selectionSet.selections, wanted),
-        },
-      },
-      ...fragments.values(),
-    ],
-  });
-  return { document: part(false), introspection: part(true) };
+    return { ...operation, selectionSet: keep(operation.selectionSet) };
+  };
+  return {
+    operation: part(false),
+    introspection: { kind: Kind.DOCUMENT, definitions: [part(true)] },
+  };
 }

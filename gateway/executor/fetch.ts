@@ -21,7 +21,7 @@ import {
 import { type Context, compileContexts } from './contexts.ts';
 import { clone, merge } from './merge.ts';
 import type { Failure, Notes } from './notes.ts';
-import { compileRepresentation, type Represent } from './representations.ts';
+import { compileRepresentation, type Represent, requiredFields } from './representations.ts';
 import { compileRewrites, type Rewrite } from './rewrites.ts';
 import { SUBGRAPH_RESPONSE_INVALID } from './shape.ts';
 import { compilePath, type FindTargets } from './targets.ts';
@@ -63,6 +63,7 @@ export function compileFetch(node: FetchNode, path: readonly (string | number)[]
   const entities: CompiledEntityFetch = {
     ...fetch,
     represent: compileRepresentation(node.requires, source.schema),
+    requiredFields: requiredFields(node.requires),
     input: compileRewrites(node.inputRewrites, source.schema),
     contexts: compileContexts(node.contextRewrites, path, source.schema),
   };
@@ -81,6 +82,7 @@ interface CompiledFetch {
 
 interface CompiledEntityFetch extends CompiledFetch {
   readonly represent: Represent;
+  readonly requiredFields: readonly string[];
   readonly input: Rewrite | undefined;
   readonly contexts: Context | undefined;
 }
@@ -102,7 +104,9 @@ export function pickVariables(names: readonly string[], variables: Readonly<Json
   const picked: Json = {};
   for (const name of names) {
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    if (value !== undefined) picked[name] = value;
+    if (value === undefined) continue;
+    if (name === '__proto__') Object.defineProperty(picked, name, { value, enumerable: true });
+    else picked[name] = value;
   }
   return picked;
 }
@@ -119,11 +123,12 @@ function fetchRoot(fetch: CompiledFetch, run: Run): Promise<void> | undefined {
   if (targets.length === 0) return undefined;
   const variables = pickVariables(fetch.variableNames, run.variables);
   return ask(fetch, variables, JSON.stringify(variables), run).then((answer) => {
-    const { data, errors } = answer;
-    if (!isObject(data)) return loseAll(fetch, targets, failuresOf(answer), run.notes);
-    fetch.output?.(data);
-    for (const [index, target] of targets.entries()) merge(target, index === 0 ? data : clone(data));
-    for (const error of errors ?? [])
+    const { data } = answer;
+    if (isObject(data)) {
+      fetch.output?.(data);
+      for (const [index, target] of targets.entries()) merge(target, index === 0 ? data : clone(data));
+    } else if (!isExplained(answer)) return loseAll(fetch, targets, failureOfAnswer(answer), run.notes);
+    for (const error of errorsOf(answer))
       for (const target of targets) run.notes.place(target, pathOf(error), failureOf(error));
     return undefined;
   });
@@ -172,10 +177,9 @@ function represented(
     if (seen.has(object)) continue;
     seen.add(object);
     const representation = fetch.represent(object);
-    if (!representation) {
-      passOn(fetch, object, run.notes);
-      continue;
-    }
+    const cause = blameFor(fetch, object, representation, run.notes);
+    if (cause) run.notes.lose(object, fetch.lostFields, cause);
+    if (cause || !representation) continue;
     fetch.input?.(representation);
     const text = JSON.stringify(representation);
     const place = places.get(text);
@@ -191,10 +195,16 @@ function represented(
   return group.texts.length > 0 ? group : undefined;
 }
 
-/** What was needed is missing because another fetch failed: then the same is to blame for what is not asked. */
-function passOn(fetch: CompiledFetch, object: Json, notes: Notes): void {
-  const cause = notes.of(object)?.anyFailure;
-  if (cause) notes.lose(object, fetch.lostFields, cause);
+/** Where what is needed of an object failed, the same is to blame for what is then not asked. */
+function blameFor(
+  fetch: CompiledEntityFetch,
+  object: Json,
+  representation: Json | undefined,
+  notes: Notes,
+): Failure | undefined {
+  const noted = notes.of(object);
+  if (!noted) return undefined;
+  return representation ? noted.failureOf(fetch.requiredFields) : noted.anyFailure;
 }
 
 async function fetchGroup(fetch: CompiledEntityFetch, group: Group, run: Run): Promise<void> {
@@ -205,13 +215,13 @@ async function fetchGroup(fetch: CompiledEntityFetch, group: Group, run: Run): P
   const answer = await ask(fetch, variables, text, run);
   const entities = entitiesOf(answer, group.texts.length);
   const all = group.targets.flat();
-  if (!entities) return loseAll(fetch, all, failuresOf(answer), run.notes);
-  for (const [index, entity] of entities.entries()) {
+  if (!entities && !isExplained(answer)) return loseAll(fetch, all, failureOfAnswer(answer), run.notes);
+  for (const [index, entity] of (entities ?? []).entries()) {
     if (!isObject(entity)) continue;
     fetch.output?.(entity);
     for (const target of group.targets[index] ?? []) merge(target, entity);
   }
-  for (const error of answer.errors ?? []) {
+  for (const error of errorsOf(answer)) {
     const [root, index, ...below] = pathOf(error);
     const hit = root === '_entities' && typeof index === 'number' ? group.targets[index] : undefined;
     for (const target of hit ?? all) placeInEntity(fetch, target, hit ? below : [], failureOf(error), run);
@@ -236,13 +246,8 @@ function entitiesOf({ data }: FormattedExecutionResult, count: number): unknown[
   return entities.every((each) => each === null || isObject(each)) ? entities : undefined;
 }
 
-function loseAll(
-  fetch: CompiledFetch,
-  targets: readonly Json[],
-  failures: readonly Failure[],
-  notes: Notes,
-): void {
-  for (const target of targets) for (const failure of failures) notes.lose(target, fetch.lostFields, failure);
+function loseAll(fetch: CompiledFetch, targets: readonly Json[], failure: Failure, notes: Notes): void {
+  for (const target of targets) notes.lose(target, fetch.lostFields, failure);
 }
 
 async function ask(
@@ -267,13 +272,13 @@ async function ask(
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const pathOf = ({ path }: GraphQLFormattedError): readonly (string | number)[] =>
+export const pathOf = ({ path }: Partial<GraphQLFormattedError>): readonly (string | number)[] =>
   Array.isArray(path) ? path : [];
 
 const DOWNSTREAM = 'DOWNSTREAM_SERVICE_ERROR';
 
-function failureOf(error: GraphQLFormattedError): Failure {
-  const { message, extensions } = (error ?? {}) as Partial<GraphQLFormattedError>;
+export function failureOf(error: GraphQLFormattedError): Failure {
+  const { message, extensions } = error as Partial<GraphQLFormattedError>;
   return {
     message: typeof message === 'string' ? message : 'A subgraph answered with an error',
     extensions: isObject(extensions) ? { code: DOWNSTREAM, ...extensions } : { code: DOWNSTREAM },
@@ -285,10 +290,19 @@ const broken: Failure = {
   extensions: { code: SUBGRAPH_RESPONSE_INVALID },
 };
 
-/** Why an answer without usable data has none; one failure, so that a lost field is told once. */
-function failuresOf({ errors }: FormattedExecutionResult): readonly Failure[] {
-  const [error] = Array.isArray(errors) ? errors : [];
-  return [error ? failureOf(error) : broken];
+/** The errors of an answer, as far as they are any. */
+export const errorsOf = ({ errors }: FormattedExecutionResult): readonly GraphQLFormattedError[] =>
+  Array.isArray(errors) ? (errors as GraphQLFormattedError[]).filter(isObject) : [];
+
+/** Whether an answer without data says by paths which fields are to blame for that. */
+const isExplained = (answer: FormattedExecutionResult): boolean =>
+  (answer.data === null || answer.data === undefined) &&
+  errorsOf(answer).some((each) => pathOf(each).length > 0);
+
+/** Why an answer has no usable data. */
+function failureOfAnswer(answer: FormattedExecutionResult): Failure {
+  const [error] = errorsOf(answer);
+  return error ? failureOf(error) : broken;
 }
 
 /** The response names at the top of what a fetch brings. */

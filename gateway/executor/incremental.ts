@@ -6,7 +6,7 @@ import { GraphQLError } from 'graphql';
 import type { Run } from './fetch.ts';
 import { clientLabel } from './normalise.ts';
 import { type CompiledPlan, type DeferringRun, FETCH_DONE } from './plan.ts';
-import type { DeferredShape, Shape } from './shape.ts';
+import type { DeferredShape, FieldName, Shape } from './shape.ts';
 
 type Json = Record<string, unknown>;
 type Path = readonly (string | number)[];
@@ -36,7 +36,7 @@ export async function* runIncrementally(
   const { data, errors } = shape.apply(run.root, run.notes);
   for (const { message, extensions } of run.notes.unplaced)
     errors.push(new GraphQLError(message, { extensions }));
-  parts.begin(plan, shape, data);
+  parts.begin(plan, shape, data, { object: run.root, path: [] });
   yield { data, ...(errors.length > 0 ? { errors } : {}), hasNext: parts.left > 0 };
   while (parts.left > 0) {
     const incremental = await parts.next();
@@ -65,11 +65,11 @@ class Parts {
   }
 
   /** Starts the parts of a plan whose own answer, as the client has it now, is `shaped`. */
-  begin(plan: CompiledPlan, { deferred }: Shape, shaped: Json | null, at: Path = []): void {
+  begin(plan: CompiledPlan, { deferred }: Shape, shaped: Json | null, from: Place): void {
     for (const part of deferred) {
       const planned = plan.deferred.find(({ label }) => label === part.label);
       this.left += 1;
-      void this.#runPart(planned?.after ?? [], planned?.plan, part, shaped, at);
+      void this.#runPart(planned?.after ?? [], planned?.plan, part, shaped, from);
     }
   }
 
@@ -78,18 +78,18 @@ class Parts {
     plan: CompiledPlan | undefined,
     part: DeferredShape,
     shaped: Json | null,
-    at: Path,
+    from: Place,
   ): Promise<void> {
     await Promise.all(after.map((id) => this.#fetch(id).promise));
     await plan?.step?.(this.run);
     const label = clientLabel(part.label);
     const patches: Patch[] = [];
-    for (const { object, path } of placesOf(part, this.run.root, shaped, at)) {
+    for (const { object, path } of placesOf(part, shaped, from)) {
       const { data, errors } = part.shape.apply(object, this.run.notes, path);
       const told = errors.length > 0 ? { errors } : {};
       patches.push({ data, path, ...(label === undefined ? {} : { label }), ...told });
       if (part.shape.deferred.length > 0)
-        this.begin(plan ?? { step: undefined, deferred: [] }, part.shape, data, path);
+        this.begin(plan ?? { step: undefined, deferred: [] }, part.shape, data, { object, path });
     }
     this.left -= 1;
     this.#ready.push(patches);
@@ -110,25 +110,23 @@ interface Place {
 }
 
 /** Where the objects of a part lie that the client knows: not below what became null for it. */
-function placesOf(part: DeferredShape, root: Json, shaped: Json | null, at: Path): Place[] {
+function placesOf(part: DeferredShape, shaped: Json | null, from: Place): Place[] {
   const places: Place[] = [];
-  const walk = (value: unknown, seen: unknown, names: readonly string[], path: Path): void => {
+  const walk = (value: unknown, seen: unknown, names: readonly FieldName[], path: Path): void => {
     if (typeof value !== 'object' || value === null || typeof seen !== 'object' || seen === null) return;
     if (Array.isArray(value)) {
       for (const [index, each] of value.entries())
         walk(each, (seen as unknown[])[index], names, [...path, index]);
       return;
     }
-    const [name, ...rest] = names;
-    if (name === undefined) {
+    const [field, ...rest] = names;
+    if (field === undefined) {
       if (part.appliesTo(value as Json)) places.push({ object: value as Json, path });
-    } else if (Object.hasOwn(value, name) && Object.hasOwn(seen, name))
-      walk((value as Json)[name], (seen as Json)[name], rest, [...path, name]);
+    } else if (Object.hasOwn(value, field.dataName) && Object.hasOwn(seen, field.name))
+      walk((value as Json)[field.dataName], (seen as Json)[field.name], rest, [...path, field.name]);
   };
-  // A part within a part begins where that lies; both are reached from the root by their own names.
-  let object: unknown = root;
-  for (const step of at) object = (object as Record<string | number, unknown> | undefined)?.[step];
-  const depth = at.filter((step) => typeof step === 'string').length;
-  walk(object, shaped, part.path.slice(depth), at);
+  // A part within a part begins where that lies.
+  const depth = from.path.filter((step) => typeof step === 'string').length;
+  walk(from.object, shaped, part.path.slice(depth), from.path);
   return places;
 }

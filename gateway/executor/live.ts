@@ -23,10 +23,10 @@ import {
 } from 'graphql';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import type { LiveEvent, LiveOperation } from '../subscriptions/live-operation.ts';
-import type { ExecutorSource, OperationSource } from './executor.ts';
-import { pickVariables, type Run } from './fetch.ts';
+import type { ExecutorSource } from './executor.ts';
+import { errorsOf, failureOf, pathOf, pickVariables, type Run } from './fetch.ts';
 import { merge } from './merge.ts';
-import { fragmentsOf, normalise } from './normalise.ts';
+import type { NormalOperation } from './normalise.ts';
 import { Notes } from './notes.ts';
 import { type Overrides, planSubscription } from './plan.ts';
 import { compileRewrites } from './rewrites.ts';
@@ -46,11 +46,10 @@ const EVENT_BUDGET = 10_000;
 
 export function compileLive(
   source: ExecutorSource,
-  given: Omit<OperationSource, 'variables'>,
+  normal: NormalOperation,
   overrides: Overrides,
 ): LiveOperation {
-  const normal = normalise(given.document, given.operation, { ...given, defer: false, variables: {} });
-  const root = rootField(normal.document, normal.operation);
+  const root = rootField(normal.operation);
   const resumable = isResumable(source.clientSchema, root);
   const { document, afterOf } = resumable
     ? withCursor(normal.document, root, afterType(source.clientSchema, root))
@@ -58,12 +57,7 @@ export function compileLive(
   const operation = document.definitions[0] as OperationDefinitionNode;
   const plan = planSubscription(source, { ...normal, document, operation }, overrides);
   const { primary } = plan;
-  const shapes = new Shapes({
-    schema: source.clientSchema,
-    document: given.document,
-    operation: given.operation,
-    denied: given.denied,
-  });
+  const shapes = new Shapes({ schema: source.clientSchema, normal });
   const field = root.alias?.value ?? root.name.value;
   const output = compileRewrites(primary.outputRewrites, source.schema);
   const names = (primary.variableUsages ?? []).filter((name) => name !== AFTER_VARIABLE);
@@ -91,8 +85,10 @@ export function compileLive(
       output?.(data);
       merge(run.root, data as Json);
     }
-    for (const { message, path, extensions } of event.errors ?? [])
-      notes.place(run.root, path ?? [field], { message, extensions: extensions ?? {} });
+    for (const error of errorsOf(event)) {
+      const path = pathOf(error);
+      notes.place(run.root, path.length > 0 ? path : [field], failureOf(error));
+    }
     await plan.rest?.(run);
     const shaped = shapes.for(variables).apply(run.root, notes);
     const unplaced = notes.unplaced.map((each) => ({ message: each.message, extensions: each.extensions }));
@@ -124,18 +120,16 @@ export function compileLive(
   };
 }
 
-function rootField(document: DocumentNode, operation: OperationDefinitionNode): FieldNode {
-  const fragments = fragmentsOf(document);
+function rootField({ selectionSet }: OperationDefinitionNode): FieldNode {
   const find = (set: SelectionSetNode): FieldNode | undefined => {
     for (const each of set.selections) {
       if (each.kind === Kind.FIELD) return each;
-      const inner = each.kind === Kind.INLINE_FRAGMENT ? each : fragments.get(each.name.value);
-      const found = inner && find(inner.selectionSet);
+      const found = each.kind === Kind.INLINE_FRAGMENT ? find(each.selectionSet) : undefined;
       if (found) return found;
     }
     return undefined;
   };
-  const field = find(operation.selectionSet);
+  const field = find(selectionSet);
   if (!field || field.name.value.startsWith('__'))
     throw new GraphQLError('This subscription cannot be served', {
       extensions: { code: 'SUBSCRIPTION_NOT_PLANNED' },
@@ -201,7 +195,7 @@ function withCursor(
     type,
   };
   const rewritten = visit(document, { Field: (each) => (each === root ? field : undefined) });
-  const [first, ...fragments] = rewritten.definitions as [OperationDefinitionNode, ...never[]];
+  const [first] = rewritten.definitions as [OperationDefinitionNode];
   const kept = (operation.variableDefinitions ?? []).filter(
     ({ variable }) => variable.name.value !== afterVariable || isUsed(rewritten, variable.name.value),
   );
@@ -211,7 +205,7 @@ function withCursor(
   return {
     document: {
       kind: Kind.DOCUMENT,
-      definitions: [{ ...first, variableDefinitions: [...kept, definition] }, ...fragments],
+      definitions: [{ ...first, variableDefinitions: [...kept, definition] }],
     },
     afterOf: (variables) => {
       if (afterVariable === undefined) return literal;

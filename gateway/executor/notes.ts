@@ -34,6 +34,15 @@ export class Noted {
     else this.#fields.set(field, [note]);
   }
 
+  /** What went wrong with one of these fields. */
+  failureOf(fields: readonly string[]): Failure | undefined {
+    for (const field of fields) {
+      const [note] = this.#fields.get(field) ?? [];
+      if (note) return note.failure;
+    }
+    return undefined;
+  }
+
   /** What is to blame for whatever could not be asked of this object. */
   get anyFailure(): Failure | undefined {
     for (const [note] of this.#fields.values()) if (note) return note.failure;
@@ -41,11 +50,21 @@ export class Noted {
   }
 
   /** Tells what is noted on a field that is now at `path`. */
-  tell(field: string, value: unknown, path: Path, errors: GraphQLError[]): void {
+  tell(
+    field: string,
+    value: unknown,
+    path: Path,
+    { errors, clientNames }: { errors: GraphQLError[]; clientNames: ReadonlyMap<string, string> },
+  ): void {
     for (const { failure, lost, below } of this.#fields.get(field) ?? []) {
       if ((lost && value !== null && value !== undefined) || errors.length >= MAX_ERRORS) continue;
       const { message, extensions } = failure;
-      errors.push(new GraphQLError(message, { path: [...path, ...below], extensions }));
+      errors.push(
+        new GraphQLError(message, {
+          path: [...path, ...below.map((step) => clientNames.get(String(step)) ?? step)],
+          extensions,
+        }),
+      );
     }
   }
 }

@@ -15,12 +15,15 @@ export function compileRepresentation(
   const select = compileSelection(requires, schema);
   return (object) => {
     const representation: Json = {};
-    if (!select(object, representation) || !representation.__typename) return undefined;
-    // Of an entity whose whole key is null nothing can be asked.
-    for (const key in representation)
-      if (key !== '__typename' && representation[key] !== null) return representation;
-    return undefined;
+    return select(object, representation) && representation.__typename ? representation : undefined;
   };
+}
+
+/** The names at the top of a representation. */
+export function requiredFields(requires: readonly QueryPlanSelectionNode[]): string[] {
+  return requires.flatMap((each) =>
+    each.kind === 'Field' ? [each.alias ?? each.name] : requiredFields(each.selections),
+  );
 }
 
 /** Copies into `into`; false where something is missing. */

@@ -5,26 +5,25 @@
  * where the client's own paths are known; a null whose reason was told is not told again.
  */
 import {
-  type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   GraphQLError,
+  type GraphQLInterfaceType,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
   isEnumType,
+  isInterfaceType,
   isLeafType,
   isListType,
   isNonNullType,
   isObjectType,
   Kind,
-  type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
-import { booleanOf, fragmentsOf } from './normalise.ts';
+import { booleanOf, type NormalOperation } from './normalise.ts';
 import { MAX_ERRORS, type Notes } from './notes.ts';
 
 export const SUBGRAPH_RESPONSE_INVALID = 'SUBGRAPH_RESPONSE_INVALID';
@@ -39,6 +38,7 @@ const LOST = Symbol('lost');
 interface Shaping {
   readonly notes: Notes;
   readonly errors: GraphQLError[];
+  readonly clientNames: ReadonlyMap<string, string>;
   /** Of the value at hand, from the root of the response. */
   readonly path: (string | number)[];
 }
@@ -46,17 +46,26 @@ interface Shaping {
 type Complete = (value: unknown, shaping: Shaping) => unknown;
 
 interface ShapedField {
+  /** What the client calls it. */
   readonly name: string;
+  /** Where its value lies in the data. */
+  readonly dataName: string;
   readonly complete: Complete;
   /** Its name means something on every object, so only an own property is the value. */
   readonly guarded: boolean;
 }
 
+/** A field as the client calls it, and as the data does. */
+export interface FieldName {
+  readonly name: string;
+  readonly dataName: string;
+}
+
 /** A deferred part of the selection: where it lies and how it is shaped. */
 export interface DeferredShape {
   readonly label: string;
-  /** Response names from the root to the fragment; lists in between are walked. */
-  readonly path: readonly string[];
+  /** The fields from the root to the fragment; lists in between are walked. */
+  readonly path: readonly FieldName[];
   /** Whether the fragment is on this object's type. */
   appliesTo(object: Readonly<Record<string, unknown>>): boolean;
   readonly shape: Shape;
@@ -76,10 +85,7 @@ export interface Shape {
 
 export interface ShapeSource {
   readonly schema: GraphQLSchema;
-  /** As the client sent it, with deferred fragments labelled. */
-  readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
-  readonly denied: ReadonlySet<FieldNode>;
+  readonly normal: NormalOperation;
 }
 
 /** The shapes of one operation: one for each combination of the variables of its `@include` and `@skip`. */
@@ -90,11 +96,11 @@ export class Shapes {
 
   constructor(source: ShapeSource) {
     this.#source = source;
-    this.#conditions = conditionsOf(source.document);
+    this.#conditions = conditionsOf(source.normal.selections);
   }
 
   for(variables: Readonly<Record<string, unknown>>): Shape {
-    const { operation } = this.#source;
+    const { operation } = this.#source.normal;
     let key = '';
     for (const name of this.#conditions) key += booleanOf(name, operation, variables) ? '1' : '0';
     let shape = this.#shapes.get(key);
@@ -111,7 +117,7 @@ export class Shapes {
 const MAX_SHAPES = 64;
 
 /** Names of the variables that decide on `@include` and `@skip`. */
-function conditionsOf(document: DocumentNode): string[] {
+function conditionsOf(selections: SelectionSetNode): string[] {
   const names = new Set<string>();
   const walk = (set: SelectionSetNode): void => {
     for (const selection of set.selections) {
@@ -123,8 +129,7 @@ function conditionsOf(document: DocumentNode): string[] {
       if (selection.kind !== Kind.FRAGMENT_SPREAD && selection.selectionSet) walk(selection.selectionSet);
     }
   };
-  for (const definition of document.definitions)
-    if ('selectionSet' in definition) walk(definition.selectionSet);
+  walk(selections);
   return [...names].sort();
 }
 
@@ -133,7 +138,7 @@ type Collected = Map<string, FieldNode[]>;
 
 interface DeferredPart {
   readonly label: string;
-  readonly path: readonly string[];
+  readonly path: readonly FieldName[];
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType;
 }
@@ -141,24 +146,28 @@ interface DeferredPart {
 class ShapeCompiler {
   readonly #source: ShapeSource;
   readonly #on: ReadonlySet<string>;
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  /** By the names of the data, for paths below what is null; where a client has several names, one of them. */
+  readonly #clientNames: ReadonlyMap<string, string>;
 
   constructor(source: ShapeSource, on: ReadonlySet<string>) {
     this.#source = source;
     this.#on = on;
-    this.#fragments = fragmentsOf(source.document);
+    this.#clientNames = new Map(
+      [...source.normal.responseNames].map(([{ alias, name }, client]) => [(alias ?? name).value, client]),
+    );
   }
 
   root(): Shape {
-    const { schema, operation } = this.#source;
-    const type = schema.getRootType(operation.operation);
-    if (!type) throw new Error(`The schema has no ${operation.operation} type`);
-    return this.#shape([operation.selectionSet], type, []);
+    const { schema, normal } = this.#source;
+    const type = schema.getRootType(normal.operation.operation);
+    if (!type) throw new Error(`The schema has no ${normal.operation.operation} type`);
+    return this.#shape([normal.selections], type, []);
   }
 
-  #shape(sets: readonly SelectionSetNode[], type: GraphQLNamedType, path: readonly string[]): Shape {
+  #shape(sets: readonly SelectionSetNode[], type: GraphQLNamedType, path: readonly FieldName[]): Shape {
     const parts: DeferredPart[] = [];
     const complete = this.#object(sets, type, path, parts);
+    const clientNames = this.#clientNames;
     const deferred = parts.map(({ label, path: at, set, type: of }) => ({
       label,
       path: at,
@@ -168,7 +177,7 @@ class ShapeCompiler {
     return {
       deferred,
       apply(object, notes, at = []) {
-        const shaping: Shaping = { notes, errors: [], path: [...at] };
+        const shaping: Shaping = { notes, errors: [], clientNames, path: [...at] };
         const data = complete(object, shaping);
         return { data: data === LOST ? null : (data as Json | null), errors: shaping.errors };
       },
@@ -179,7 +188,7 @@ class ShapeCompiler {
   #object(
     sets: readonly SelectionSetNode[],
     type: GraphQLNamedType,
-    path: readonly string[],
+    path: readonly FieldName[],
     parts: DeferredPart[],
   ): Complete {
     const { schema } = this.#source;
@@ -188,43 +197,59 @@ class ShapeCompiler {
       return (value, shaping) =>
         isObject(value) ? completeFields(value, fields, shaping) : wrong(type.name, shaping);
     }
-    const byType = new Map<string, readonly ShapedField[] | null>();
-    if (isAbstractType(type)) {
-      // Compiled at once, not when first met: deferred parts have to be known before anything runs.
-      for (const possible of schema.getPossibleTypes(type))
-        byType.set(possible.name, this.#fields(sets, possible, type, path, parts));
-    }
+    const byType = new Map<unknown, readonly ShapedField[]>();
+    // Compiled at once, not when first met: deferred parts have to be known before anything runs.
+    for (const possible of isAbstractType(type) ? schema.getPossibleTypes(type) : [])
+      byType.set(possible.name, this.#fields(sets, possible, type, path, parts));
+    // Where only the interface matters, subgraphs may know nothing below it (`@interfaceObject`).
+    if (isInterfaceType(type)) byType.set(type.name, this.#fields(sets, type, type, path, parts));
+    const anyType = isInterfaceType(type) && !sets.some((set) => this.#asksForType(set, type));
     return (value, shaping) => {
       if (!isObject(value)) return wrong(type.name, shaping);
-      const fields = byType.get(value.__typename as string);
-      // A type that this schema does not show, or none at all.
-      if (!fields) return hidden(value, schema) ? null : wrong(type.name, shaping);
-      return completeFields(value, fields, shaping);
+      const fields = byType.get(anyType ? (value.__typename ?? type.name) : value.__typename);
+      // None for a type that this schema does not show.
+      return fields ? completeFields(value, fields, shaping) : wrong(type.name, shaping);
     };
+  }
+
+  /** Whether what is selected depends on which type of the interface it is. */
+  #asksForType({ selections }: SelectionSetNode, type: GraphQLInterfaceType): boolean {
+    return selections.some((each) => {
+      if (each.kind === Kind.FIELD) return each.name.value === '__typename';
+      if (each.kind === Kind.FRAGMENT_SPREAD) return true;
+      return (
+        !this.#applies(each.typeCondition?.name.value, type) || this.#asksForType(each.selectionSet, type)
+      );
+    });
   }
 
   /** `declared` is the type of the position, which may be abstract; `type` one that its objects can have. */
   #fields(
     sets: readonly SelectionSetNode[],
-    type: GraphQLObjectType,
+    type: GraphQLObjectType | GraphQLInterfaceType,
     declared: GraphQLNamedType,
-    path: readonly string[],
+    path: readonly FieldName[],
     parts: DeferredPart[],
   ): readonly ShapedField[] {
     const collected: Collected = new Map();
     for (const set of sets) this.#collect(set, type, declared, path, parts, collected);
-    return [...collected].map(([name, nodes]) => ({
-      name,
-      guarded: name in Object.prototype,
-      complete: this.#field(name, nodes, type, path, parts),
-    }));
+    return [...collected].map(([name, nodes]) => {
+      const [{ alias, name: own }] = nodes as [FieldNode];
+      const dataName = alias?.value ?? own.value;
+      const at = [...path, { name, dataName }];
+      return {
+        name,
+        dataName,
+        guarded: dataName in Object.prototype || name === '__proto__',
+        complete: this.#field(nodes, type, at, parts),
+      };
+    });
   }
 
   #field(
-    name: string,
     nodes: readonly FieldNode[],
-    parent: GraphQLObjectType,
-    path: readonly string[],
+    parent: GraphQLObjectType | GraphQLInterfaceType,
+    path: readonly FieldName[],
     parts: DeferredPart[],
   ): Complete {
     const [node] = nodes as [FieldNode];
@@ -234,16 +259,16 @@ class ShapeCompiler {
     if (field === '__schema' || field === '__type') return (value) => value ?? null;
     const definition = parent.getFields()[field];
     if (!definition) throw new Error(`${parent.name} has no field ${field}`);
-    if (nodes.some((each) => this.#source.denied.has(each))) return denied(definition.type);
+    if (nodes.some((each) => this.#source.normal.denied.has(each))) return denied(definition.type);
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-    return this.#type(definition.type, `${parent.name}.${field}`, sets, [...path, name], parts);
+    return this.#type(definition.type, `${parent.name}.${field}`, sets, path, parts);
   }
 
   #type(
     type: GraphQLOutputType,
     coordinate: string,
     sets: readonly SelectionSetNode[],
-    path: readonly string[],
+    path: readonly FieldName[],
     parts: DeferredPart[],
   ): Complete {
     if (isNonNullType(type))
@@ -261,7 +286,7 @@ class ShapeCompiler {
     type: GraphQLOutputType,
     coordinate: string,
     sets: readonly SelectionSetNode[],
-    path: readonly string[],
+    path: readonly FieldName[],
     parts: DeferredPart[],
   ): Complete {
     if (isListType(type)) return list(this.#type(type.ofType, coordinate, sets, path, parts), coordinate);
@@ -271,30 +296,30 @@ class ShapeCompiler {
 
   #collect(
     set: SelectionSetNode,
-    type: GraphQLObjectType,
+    type: GraphQLObjectType | GraphQLInterfaceType,
     declared: GraphQLNamedType,
-    path: readonly string[],
+    path: readonly FieldName[],
     parts: DeferredPart[],
     collected: Collected,
   ): void {
     for (const selection of set.selections) {
       if (!this.#included(selection)) continue;
       if (selection.kind === Kind.FIELD) {
-        const name = selection.alias?.value ?? selection.name.value;
+        const name = this.#source.normal.responseNames.get(selection) ?? selection.name.value;
         const nodes = collected.get(name);
         if (nodes) nodes.push(selection);
         else collected.set(name, [selection]);
         continue;
       }
-      const fragment =
-        selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
-      if (!fragment || !this.#applies(fragment.typeCondition?.name.value, type)) continue;
-      const condition = fragment.typeCondition?.name.value;
+      if (selection.kind === Kind.FRAGMENT_SPREAD) throw new Error('Fragments are written out before');
+      const { typeCondition, selectionSet } = selection;
+      const condition = typeCondition?.name.value;
+      if (!this.#applies(condition, type)) continue;
       const narrowed = (condition && this.#source.schema.getType(condition)) || declared;
       const label = deferLabel(selection.directives);
-      if (label === undefined) this.#collect(fragment.selectionSet, type, narrowed, path, parts, collected);
+      if (label === undefined) this.#collect(selectionSet, type, narrowed, path, parts, collected);
       else if (!parts.some((part) => part.label === label))
-        parts.push({ label, path, set: fragment.selectionSet, type: narrowed });
+        parts.push({ label, path, set: selectionSet, type: narrowed });
     }
   }
 
@@ -304,7 +329,7 @@ class ShapeCompiler {
     return isObjectType(is) && this.#applies(type.name, is);
   }
 
-  #applies(condition: string | undefined, type: GraphQLObjectType): boolean {
+  #applies(condition: string | undefined, type: GraphQLObjectType | GraphQLInterfaceType): boolean {
     if (condition === undefined || condition === type.name) return true;
     const { schema } = this.#source;
     const of = schema.getType(condition);
@@ -335,20 +360,23 @@ function deferLabel(directives: FieldNode['directives']): string | undefined {
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+const ownProperty = { enumerable: true, configurable: true, writable: true };
+
 function completeFields(value: Json, fields: readonly ShapedField[], shaping: Shaping): unknown {
   const { path, notes } = shaping;
   const noted = notes.of(value);
   const depth = path.length;
   const shaped: Json = {};
   for (let index = 0; index < fields.length; index += 1) {
-    const { name, complete, guarded } = fields[index] as ShapedField;
-    const given = guarded && !Object.hasOwn(value, name) ? undefined : value[name];
+    const { name, dataName, complete, guarded } = fields[index] as ShapedField;
+    const given = guarded && !Object.hasOwn(value, dataName) ? undefined : value[dataName];
     path[depth] = name;
-    if (noted) noted.tell(name, given, path, shaping.errors);
+    if (noted) noted.tell(dataName, given, path, shaping);
     const done = complete(given, shaping);
     path.length = depth;
     if (done === LOST) return LOST;
-    shaped[name] = done;
+    if (guarded) Object.defineProperty(shaped, name, { value: done, ...ownProperty });
+    else shaped[name] = done;
   }
   return shaped;
 }
@@ -418,10 +446,6 @@ function denied(type: GraphQLOutputType): Complete {
     return isNonNullType(type) ? LOST : null;
   };
 }
-
-/** Whether an object is of a type of the supergraph that this schema leaves out. */
-const hidden = (value: Json, schema: GraphQLSchema): boolean =>
-  typeof value.__typename === 'string' && schema.getType(value.__typename) === undefined;
 
 function wrong(expected: string, shaping: Shaping): typeof LOST {
   tell(shaping, `A subgraph answered with something else than ${expected}`, SUBGRAPH_RESPONSE_INVALID);

@@ -48,11 +48,14 @@ function asEvents(response: ServerResponse): Write {
 }
 
 function formatted(
-  { errors, incremental, ...rest }: IncrementalResult,
+  { errors, incremental, hasNext, data }: IncrementalResult,
   format: (error: GraphQLError) => GraphQLFormattedError,
 ): object {
+  // All of it at once is an ordinary result.
+  const whole = data !== undefined && !hasNext;
   return {
-    ...rest,
+    ...(data === undefined ? {} : { data }),
+    ...(whole ? {} : { hasNext }),
     ...(errors ? { errors: errors.map(format) } : {}),
     ...(incremental
       ? {
