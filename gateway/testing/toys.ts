@@ -26,8 +26,6 @@ export class World {
   ];
   readonly reviews: Review[] = [];
   readonly seenByRoutes: { url: string; viewer: unknown; bytes: Buffer; headers: Headers }[] = [];
-  /** What routes of that path answer to the platform itself, as JSON. */
-  readonly answers = new Map<string, () => unknown>();
   /** Told at `/ended`, as policy asks for it. */
   readonly endedSessions: string[] = [];
   /** Before an author's name is told; tests delay, hang or break it here. */
@@ -210,7 +208,10 @@ const digitsScalar = {
   parseLiteral: (node: { value?: unknown }) => digitsOf(node.value),
 };
 
-/** `/echo` answers the body as it came, `/ended` the sessions that ended, `/slow` never answers, everything else is told to the world. */
+/**
+ * `/echo` answers the body as it came, `/ended` the sessions that ended, `/slow` never answers, everything else is
+ * told to the world.
+ */
 function route(world: World): NonNullable<LocalSubgraph['fetchRoute']> {
   return async (request, { viewer, signal }) => {
     const { pathname } = new URL(request.url);
@@ -223,8 +224,6 @@ function route(world: World): NonNullable<LocalSubgraph['fetchRoute']> {
       const headers = { 'content-type': 'application/octet-stream', 'set-cookie': 'a=1' };
       return new Response(request.body, { status: 201, headers });
     }
-    const answer = viewer.kind === 'service' ? world.answers.get(pathname) : undefined;
-    if (answer) return Response.json(answer());
     const bytes = Buffer.from(await request.arrayBuffer());
     world.seenByRoutes.push({ url: request.url, viewer, bytes, headers: request.headers });
     return new Response(null, { status: 204 });

@@ -8,8 +8,6 @@ const watching = 'subscription { reviewAdded { cursor text } }';
 let platform: Platform;
 let attacker: Attacker;
 let grown: () => number;
-/** What the feed of ended sessions tells. */
-const ended: { sessionId: string }[] = [];
 
 beforeAll(async () => {
   platform = await Platform.start('in memory', {
@@ -21,7 +19,6 @@ beforeAll(async () => {
     REVOCATIONS_FROM: 'authors:/ended',
   });
   attacker = new Attacker(platform);
-  platform.world.answers.set('/ended', () => ({ ended, cursor: String(ended.length) }));
   grown = memory('sockets');
 });
 afterAll(async () => {
@@ -116,7 +113,7 @@ describe('whose right ends mid-stream [48]', () => {
     for (const each of [socket, other]) each.subscribe('1', watching);
     await until(() => platform.world.sources > 0);
     const since = performance.now();
-    ended.push({ sessionId: 'ending' });
+    platform.world.endedSessions.push('ending');
     expect((await socket.closed).code).toBe(4403);
     expect(performance.now() - since).toBeLessThan(5_000);
     expect((await attacker.post({ query: '{ whoAmI }' }, token)).status).toBe(401);
