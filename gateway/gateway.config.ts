@@ -117,6 +117,8 @@ export const readGatewayConfig = defineConfig({
   SUBSCRIPTION_BUFFER_SIZE: bytes(256 * 1024),
   /** A lost subgraph may come back so long before its subscriptions are interrupted. */
   SUBSCRIPTION_RECOVERY: duration('20s'),
+  /** A source outlives its last client so long, for one that comes right back. */
+  SUBSCRIPTION_LINGER: duration('0ms'),
   /** Bytes that a client may leave untaken before it is sent nothing more. */
   CLIENT_BACKLOG: bytes(128 * 1024),
   SUBSCRIPTIONS_PER_SOCKET: z.coerce.number().int().positive().default(10),

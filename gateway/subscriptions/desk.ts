@@ -161,6 +161,7 @@ const limitsOf = (config: GatewayConfig): LiveLimits => ({
     sizePerFollower: 16 * 1024,
   },
   unsent: config.CLIENT_BACKLOG,
+  linger: config.SUBSCRIPTION_LINGER,
   drainCheck: 50,
   recovery: { within: config.SUBSCRIPTION_RECOVERY, firstDelay: 100, longestDelay: 3_000 },
 });

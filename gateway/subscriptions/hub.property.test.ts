@@ -59,6 +59,7 @@ class World implements Disposable {
       limits: {
         log: { events: logEvents, size: 100_000, sizePerFollower: 100_000 },
         unsent: 100,
+        linger: 0,
         drainCheck: 1,
         recovery: { within: 5_000, firstDelay: 1, longestDelay: 2 },
       },

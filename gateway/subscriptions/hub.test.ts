@@ -11,6 +11,7 @@ import type { LiveLimits } from './topic.ts';
 const limits: LiveLimits = {
   log: { events: 100, size: 100_000, sizePerFollower: 100_000 },
   unsent: 1_000,
+  linger: 0,
   drainCheck: 2,
   recovery: { within: 300, firstDelay: 1, longestDelay: 20 },
 };
@@ -122,6 +123,22 @@ describe('sharing', () => {
     other.leave();
     expect(bench.source.upstreams).toHaveLength(0);
     expect(bench.hub.figures).toMatchObject({ topics: 0, lanes: 0, followers: 0 });
+  });
+
+  test('where lanes linger, a client that comes right back finds its upstream, and one that does not ends it', async () => {
+    using bench = new Bench({ linger: 50 });
+    const client = bench.join();
+    bench.source.add();
+    await bench.seen(1, client);
+    client.leave();
+    bench.source.add(2);
+    const back = bench.after('1');
+    await bench.seen(2, back);
+    expect(back.numbers).toEqual([2, 3]);
+    expect(bench.source.calls).toHaveLength(1);
+    back.leave();
+    await until(() => bench.source.upstreams.length === 0);
+    expect(bench.hub.figures.topics).toBe(0);
   });
 
   test('ten thousand clients are served in slices: the event loop gets its turn in between', async () => {

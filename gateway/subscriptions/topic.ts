@@ -35,6 +35,8 @@ export interface LiveLimits {
   readonly log: LogLimits;
   /** Bytes that a client may leave untaken before it is sent nothing more. */
   readonly unsent: number;
+  /** Milliseconds that a lane outlives its last follower, for one that comes right back. */
+  readonly linger: number;
   /** Milliseconds between two looks at clients that take too little. */
   readonly drainCheck: number;
   readonly recovery: {
@@ -145,12 +147,14 @@ export class Topic {
     if (!lane) return;
     follower.lane = undefined;
     lane.followers.delete(follower);
-    if (lane.followers.size === 0) this.#closeLane(lane);
+    if (lane.followers.size > 0) return;
+    if (this.limits.linger === 0) this.#closeLane(lane);
+    else setTimeout(() => lane.followers.size === 0 && this.#closeLane(lane), this.limits.linger).unref();
   }
 
   #closeLane(lane: Lane): void {
     lane.close();
-    this.lanes.delete(lane);
+    if (!this.lanes.delete(lane)) return;
     if (this.#live === lane) this.#live = undefined;
     if (this.lanes.size === 0) this.#host.emptied(this);
   }
