@@ -12,6 +12,7 @@ const viewer: Viewer = { kind: 'service', name: 'bookings' };
 const clock = systemClock;
 
 async function serve() {
+  const logged: string[] = [];
   const served = await serveSubgraph({
     local: {
       name: 'books',
@@ -23,7 +24,7 @@ async function serve() {
     port: 0,
     secrets,
     clock,
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) }),
     contractHandler: async (method, body, asking) => {
       if (method === 'refuse') throw new Conflict('TAKEN', 'Somebody has it', { by: 'x' });
       return { method, body, asking };
@@ -35,7 +36,7 @@ async function serve() {
     const response = await fetch(new URL(path, served.url), { method: 'POST', body, headers });
     return [response.status, await response.json()];
   };
-  return { send, url: served.url, [Symbol.asyncDispose]: () => served[Symbol.asyncDispose]() };
+  return { send, url: served.url, logged, [Symbol.asyncDispose]: () => served[Symbol.asyncDispose]() };
 }
 
 test('a contract is answered with what its handler says, for the signed viewer', async () => {
@@ -64,6 +65,13 @@ test('bad JSON and unknown paths are mistakes of the caller', async () => {
   expect(await server.send('/graphql', '{')).toEqual([400, { error: 'BAD_REQUEST' }]);
   expect(await server.send('/graphql', '{"query":1}')).toEqual([400, { error: 'BAD_REQUEST' }]);
   expect(await server.send('/nothing', '{}')).toEqual([404, { error: 'NOT_FOUND' }]);
+});
+
+test('a refused request is logged without its query, which may hold a key', async () => {
+  await using server = await serve();
+  await fetch(new URL('/routes/track?token=secret', server.url));
+  expect(server.logged.map((line) => JSON.parse(line).path)).toEqual(['/routes/track']);
+  expect(server.logged.join()).not.toContain('secret');
 });
 
 test('a subgraph that cannot serve is live and not ready', async () => {

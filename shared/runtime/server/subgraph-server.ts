@@ -142,15 +142,17 @@ export async function serveSubgraph(options: SubgraphServerOptions): Promise<Ser
     { requestTimeout: 60 * SECOND, headersTimeout: 10 * SECOND },
     (request, response) => {
       route(request, response).catch((error: unknown) => {
+        // Without its query: that of a signed link is a key.
+        const [path] = (request.url ?? '').split('?', 1);
         if (response.headersSent) return response.destroy();
         if (error instanceof InternalAuthRefused) {
-          logger.warn({ reason: error.message, path: request.url }, 'unsigned request refused');
+          logger.warn({ reason: error.message, path }, 'unsigned request refused');
           return json(response, 401, { error: 'UNAUTHORIZED' });
         }
         if (error instanceof SyntaxError) return json(response, 400, { error: 'BAD_REQUEST' });
         if (error instanceof Refusal)
           return json(response, statuses[error.kind], { refusal: error.toRecord() });
-        logger.error({ err: error, path: request.url }, 'request failed');
+        logger.error({ err: error, path }, 'request failed');
         // The status tells a peer whether the same request may succeed later.
         if (isTransient(error)) return json(response, 503, { error: 'UNAVAILABLE' });
         json(response, 500, { error: 'INTERNAL_SERVER_ERROR' });
