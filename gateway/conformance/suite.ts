@@ -1,5 +1,6 @@
 /** The cases, in the order in which they are run. */
 import type { Case } from './case.ts';
+import { chaos } from './cases/chaos.ts';
 import { delivery } from './cases/delivery.ts';
 import { failures } from './cases/failures.ts';
 import { forwardingCases } from './cases/forwarding.ts';
@@ -25,5 +26,6 @@ export const suite: readonly Case[] = [
   ...reload,
   ...serverSentEvents,
   ...restart,
+  ...chaos,
   ...forwardingCases,
 ];

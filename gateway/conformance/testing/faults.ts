@@ -103,7 +103,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'loses every seventh event',
-    cases: ['delivery/in-order-once', 'delivery/burst', 'resume/long-replay'],
+    cases: ['delivery/in-order-once', 'delivery/burst', 'resume/long-replay', 'chaos/clients-and-subgraphs'],
     toClient: everySeventhIsLost,
   },
   {
