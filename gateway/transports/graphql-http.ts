@@ -9,12 +9,12 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { GraphQLError, OperationTypeNode } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
 import { closed } from '#shared/runtime/server/http-server.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
-import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
-import { formatClientError, refusal } from '../errors.ts';
+import { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
+import { formatClientError, GRAPHQL_VALIDATION_FAILED, refusal } from '../errors.ts';
 import type { ExecutionResult } from '../executor/executor.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import {
@@ -126,7 +126,7 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
     // Parts were sorted out above: what is left is one result.
     if (result.kind !== 'complete') throw new Error('A result in parts came where none was asked for');
     for (const [name, value] of answered) response.setHeader(name, value);
-    response.statusCode = status;
+    response.statusCode = status === 400 && isWellFormed(headers.accept, result.string) ? 200 : status;
     response.end(result.string);
   }
 
@@ -142,6 +142,24 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
       await Promise.all([...servers.values()].map((server) => server.stop()));
     },
   };
+}
+
+/** Refusals that are GraphQL's own, as against HTTP's or policy's. */
+const REFUSED_CODES: ReadonlySet<unknown> = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  GRAPHQL_VALIDATION_FAILED,
+  BAD_USER_INPUT,
+]);
+
+const firstCode = (body: string): unknown =>
+  (JSON.parse(body) as { errors?: GraphQLFormattedError[] }).errors?.[0]?.extensions?.code;
+
+/**
+ * Whether a client that knows only `application/json` gets 200 for a refused document, as the specification of
+ * GraphQL over HTTP asks: it cannot tell a 400 of ours from one of a proxy.
+ */
+function isWellFormed(accept: string | undefined, body: string): boolean {
+  return accept === 'application/json' && REFUSED_CODES.has(firstCode(body));
 }
 
 /** The only headers that Apollo Server looks at. */
