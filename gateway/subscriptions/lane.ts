@@ -164,7 +164,8 @@ export class Lane {
       operationName,
       variables: operation.upstreamVariables(this.#topic.variables, this.#taken),
       ...this.#topic.facts,
-      signal: this.#closing.signal,
+      // It ends by `return`. A signal that outlives it would hold on to all that were lost before.
+      signal: new AbortController().signal,
     });
   }
 
