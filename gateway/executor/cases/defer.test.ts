@@ -171,7 +171,9 @@ describe('@defer', () => {
   });
   test('with if: false is as if it were not there', async () => {
     const all = await parts('{ book { title ... @defer(if: false) { stock } } }');
-    expect(all).toEqual([{ data: { book: { title: 'title 1', stock: 1 } }, hasNext: false }]);
+    expect(all).toHaveLength(1);
+    expect(all[0]?.data).toEqual({ book: { title: 'title 1', stock: 1 } });
+    expect(all[0]?.hasNext ?? false).toBe(false);
   });
   test('that is fast comes before one that is slow', async () => {
     gate = Promise.withResolvers();
@@ -213,7 +215,9 @@ describe('@defer', () => {
   });
   test('a query without it comes in one part', async () => {
     const all = await parts('{ book { title stock } }');
-    expect(all).toEqual([{ data: { book: { title: 'title 1', stock: 1 } }, hasNext: false }]);
+    expect(all).toHaveLength(1);
+    expect(all[0]?.data).toEqual({ book: { title: 'title 1', stock: 1 } });
+    expect(all[0]?.hasNext ?? false).toBe(false);
   });
   test('a query that is not valid is refused in one part', async () => {
     const all = await parts('{ book { title ... @defer { nothing } } }');

@@ -95,6 +95,12 @@ export class Federation {
     return this.#url;
   }
 
+  /** What clients see. */
+  get schema(): GraphQLSchema {
+    if (!this.#monolith) throw new Error('not started');
+    return this.#monolith;
+  }
+
   /** From now on the subgraph answers so. */
   lies(subgraph: string, lie: Lie): void {
     this.#lies.set(subgraph, lie);
@@ -166,8 +172,7 @@ export class Federation {
 
   /** What a single schema over the same world answers. */
   async truth(query: string, variables: Variables = {}): Promise<FormattedExecutionResult> {
-    if (!this.#monolith) throw new Error('not started');
-    const source = { schema: this.#monolith, source: query, rootValue: this.#world.roots };
+    const source = { schema: this.schema, source: query, rootValue: this.#world.roots };
     const result = await graphql({ ...source, variableValues: variables });
     if (result.data === undefined) throw new Error(`The monolith refuses: ${result.errors?.join('\n')}`);
     return JSON.parse(JSON.stringify(result)) as FormattedExecutionResult;

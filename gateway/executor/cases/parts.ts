@@ -10,7 +10,7 @@ interface Patch {
 
 export interface Part extends FormattedExecutionResult {
   readonly incremental?: readonly Patch[];
-  readonly hasNext: boolean;
+  readonly hasNext?: boolean;
 }
 
 export const transports = {
@@ -33,7 +33,7 @@ export async function askForParts(
   });
   const type = response.headers.get('content-type') ?? '';
   const body = await response.text();
-  if (type.startsWith('application/json')) return [{ ...(JSON.parse(body) as Part), hasNext: false }];
+  if (type.startsWith('application/json')) return [JSON.parse(body) as Part];
   return type.startsWith('text/event-stream') ? eventsOf(body) : partsOf(body, type);
 }
 
@@ -69,7 +69,7 @@ export function together(parts: readonly Part[]): FormattedExecutionResult {
   const [first, ...later] = parts;
   if (!first) throw new Error('There is no part');
   parts.forEach(({ hasNext }, index) => {
-    if (hasNext !== index < parts.length - 1) throw new Error(`hasNext is wrong in part ${index}`);
+    if ((hasNext ?? false) !== index < parts.length - 1) throw new Error(`hasNext is wrong in part ${index}`);
   });
   const data = structuredClone(first.data) as Record<string, unknown> | null;
   const errors = [...(first.errors ?? [])];
