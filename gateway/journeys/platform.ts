@@ -18,6 +18,7 @@ import { gatewayConfigOf } from '../gateway.config.ts';
 import { startGateway } from '../server.ts';
 import type { JourneysConfig } from './journeys.config.ts';
 import { keyEnvironment } from './keys.ts';
+import { demoAdmin } from './partner.ts';
 
 export interface Platform extends AsyncDisposable {
   /** Of the GraphQL endpoint. */
@@ -38,6 +39,14 @@ const demoWindows = {
   HANDOFF_WINDOW_AFTER: '2d',
 };
 
+/** What one viewer, or one address of anonymous ones, may ask in a minute: many times what a person does. */
+const usualBudgets = {
+  REQUESTS_PER_MINUTE: '3000',
+  COST_PER_MINUTE: '300000',
+  ANONYMOUS_REQUESTS_PER_MINUTE: '1200',
+  ANONYMOUS_COST_PER_MINUTE: '100000',
+};
+
 /** Told of every point between two steps of a saga; tests let the process die there. */
 type OnStep = NonNullable<Parameters<typeof openProcess>[0]['onStep']>;
 
@@ -53,6 +62,9 @@ export async function startPlatform(config: JourneysConfig, say: Say, onStep?: O
     CONTRACTS: 'partner=schema/partner.graphql',
     API_KEYS_FROM: 'identity:/internal/api-keys/check',
     REVOCATIONS_FROM: 'identity:/internal/ended-sessions',
+    RATE_LIMIT_DATABASE_URL: database.url,
+    ...usualBudgets,
+    ...(config.WORLD === 'demo' ? { ADMIN_EMAILS: demoAdmin } : {}),
     ...config.env,
     ...(await keyEnvironment(dataDir)),
     PORT: String(config.PORT),

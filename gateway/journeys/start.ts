@@ -3,6 +3,7 @@ import { ConfigFault } from '#shared/runtime/config.ts';
 import { PostgresFailure } from '#shared/runtime/postgres/failure.ts';
 import { untilToldToStop } from '#shared/runtime/until-told-to-stop.ts';
 import { type JourneysConfig, readJourneysConfig } from './journeys.config.ts';
+import { type DemoPartner, ensurePartner } from './partner.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import { ensureWorld, type Inhabitant } from './seed.ts';
 
@@ -21,13 +22,20 @@ async function run(config: JourneysConfig): Promise<void> {
     if (!config.JSON_OUTPUT) console.log(`  ${line}`);
   };
   await using platform = await startPlatform(config, say);
-  const people = config.WORLD === 'demo' ? await ensureWorld(platform.url, platform.dataDir, say) : [];
-  announce(config, platform, people);
+  const isDemo = config.WORLD === 'demo';
+  const people = isDemo ? await ensureWorld(platform.url, platform.dataDir, say) : [];
+  const partner = isDemo ? await ensurePartner(platform.url, platform.dataDir) : undefined;
+  announce(config, platform, people, partner);
   const fault = await Promise.race([stopped.then(() => ''), platform.ended]);
   if (fault) throw new Error(fault);
 }
 
-function announce(config: JourneysConfig, { url }: Platform, people: readonly Inhabitant[]): void {
+function announce(
+  config: JourneysConfig,
+  { url }: Platform,
+  people: readonly Inhabitant[],
+  partner: DemoPartner | undefined,
+): void {
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   if (config.JSON_OUTPUT) {
     console.log(JSON.stringify({ ready: true, url, seconds: Number(seconds) }));
@@ -36,7 +44,8 @@ function announce(config: JourneysConfig, { url }: Platform, people: readonly In
   console.log(`
 Baton serves after ${seconds} s (${config.FORM === 'one' ? 'one process' : 'split form'}).
 
-  GraphQL endpoint   ${url}   (HTTP and graphql-ws)
+  GraphQL endpoint   ${url}   (HTTP, graphql-ws, server-sent events)
+  Explorer           ${new URL(url).origin}/explorer${partner ? `   (API key of a partner: ${partner.key})` : ''}
   Mailbox            ${new URL(url).origin}/services/communications/mailbox   (sign-in codes arrive here)
 ${people.map(({ role, email }) => `  ${role.padEnd(18)} ${email}`).join('\n')}
 
