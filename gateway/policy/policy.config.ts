@@ -13,7 +13,7 @@ const route = z
   .default('')
   .transform((text, context): SubgraphRoute | null => {
     if (text === '') return null;
-    const [, subgraph, path] = /^([\w-]+):(\/\S*)$/.exec(text) ?? [];
+    const [, subgraph, path] = /^([\w-]+):(\/(?!\/)\S*)$/.exec(text) ?? [];
     if (subgraph && path) return { subgraph, path };
     context.addIssue({ code: 'custom', message: `"${text}" is not subgraph:/path` });
     return z.NEVER;
@@ -40,7 +40,7 @@ export const policySettings = {
   MAX_DEPTH: atMost(15),
   MAX_ALIASES: atMost(30),
   /** Root fields of one mutation: what brute force would multiply. */
-  MAX_MUTATION_FIELDS: atMost(5),
+  MAX_MUTATION_FIELDS: atMost(10),
   MAX_DIRECTIVES: atMost(20),
   /** Of a document with all its fragments written out: a few lines of nested fragments can mean millions. */
   MAX_SELECTIONS: atMost(5_000),

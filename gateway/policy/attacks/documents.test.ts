@@ -55,8 +55,8 @@ describe.each(transports)('over %s', (transport) => {
       `mutation { ${times(200, (index) => `a${index}: addBook(title: "${index}") { id }`)} }`,
     ],
     [
-      'six mutations in one [6]',
-      `mutation { ${times(6, (index) => `a${index}: addBook(title: "${index}") { id }`)} }`,
+      'eleven mutations in one [6]',
+      `mutation { ${times(11, (index) => `a${index}: addBook(title: "${index}") { id }`)} }`,
     ],
     ['101 aliases of nothing [6]', `{ ${times(101, (index) => `a${index}: __typename`)} }`],
     ['depth 200 [7]', `{ books { reviews { ${deep(100)} } } }`],
