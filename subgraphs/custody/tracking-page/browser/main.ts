@@ -112,7 +112,8 @@ function refresher(api: Api): () => Promise<void> {
       }
     }
   };
-  return () => {
+  return async () => {
+    if (ending.signal.aborted) return;
     again = true;
     running ??= run()
       .catch(end)
