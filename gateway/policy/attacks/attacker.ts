@@ -14,8 +14,13 @@ export interface Outcome {
   readonly milliseconds: number;
 }
 
-export type Transport = 'HTTP' | 'WebSocket';
-export const transports: Transport[] = ['HTTP', 'WebSocket'];
+export type Transport = 'HTTP' | 'event stream' | 'deferred parts' | 'WebSocket';
+export const transports: Transport[] = ['HTTP', 'event stream', 'deferred parts', 'WebSocket'];
+
+const accepts: Partial<Record<Transport, Record<string, string>>> = {
+  'event stream': { accept: 'text/event-stream' },
+  'deferred parts': { accept: 'multipart/mixed;deferSpec=20220824' },
+};
 
 export interface Attack {
   readonly query?: string;
@@ -32,7 +37,8 @@ export class Attacker {
   }
 
   async send(transport: Transport, attack: Attack, token?: string): Promise<Outcome> {
-    return transport === 'HTTP' ? this.post(attack, token) : this.#overSocket(attack, token);
+    if (transport === 'WebSocket') return this.#overSocket(attack, token);
+    return this.post(attack, token, accepts[transport]);
   }
 
   /** Any body, as JSON unless it is text already. */
