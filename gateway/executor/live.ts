@@ -97,7 +97,11 @@ export function compileLive(
   };
 
   return {
-    key: print(document),
+    // Clients may call the same subscription what they like.
+    key: print({
+      ...document,
+      definitions: [{ ...operation, name: undefined }, ...document.definitions.slice(1)],
+    }),
     field,
     resumable,
     lastValueWins: isTagged(source.schema, root, LAST_VALUE_WINS),

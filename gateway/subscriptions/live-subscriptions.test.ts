@@ -51,7 +51,7 @@ describe.each(forms)('%s', (form) => {
     platform.world.add('one');
     socket.subscribe('1', joined);
     await watching();
-    other.subscribe('1', joined);
+    other.subscribe('1', joined.replace('subscription', 'subscription Named'));
     other.subscribe('2', joined, { after: '0' });
     expect(textsOf(await other.events('2', 1))).toEqual(['one']);
     platform.world.add('two');
