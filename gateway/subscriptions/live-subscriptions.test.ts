@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import { compose, forms, Platform, until } from '../testing/platform.ts';
+import { systemClock } from '#shared/kernel/time.ts';
+import { parseInternalSecrets } from '#shared/runtime/internal-auth.ts';
+import { serveSubgraph } from '#shared/runtime/server/subgraph-server.ts';
+import { compose, forms, INTERNAL_SECRETS, logger, Platform, until } from '../testing/platform.ts';
 import { Socket } from '../testing/socket.ts';
-import { sdl } from '../testing/toys.ts';
+import { sdl, toySubgraphs } from '../testing/toys.ts';
 
 const joined =
   'subscription ($after: String) { reviewAdded(after: $after) { cursor text book { title } author { name } } }';
@@ -359,6 +362,23 @@ describe.each(forms)('%s', (form) => {
   });
 
   if (form === 'split') {
+    test('a subgraph that is lost and comes back goes on where it was, and the client notices nothing', async () => {
+      platform.world.add('one');
+      socket.subscribe('1', joined, { after: '0' });
+      expect(textsOf(await socket.events('1', 1))).toEqual(['one']);
+      const lost = platform.served.get('reviews')!;
+      await lost[Symbol.asyncDispose]();
+      await watching(0);
+      platform.world.add('two', 'three');
+      const local = toySubgraphs(platform.world).get('reviews')!;
+      const secrets = parseInternalSecrets(INTERNAL_SECRETS);
+      const serving = { host: '127.0.0.1', port: lost.port, secrets, clock: systemClock, logger };
+      await using _back = await serveSubgraph({ local, ...serving });
+      expect(textsOf(await socket.events('1', 2))).toEqual(['two', 'three']);
+      await socket.close();
+      await watching(0);
+    });
+
     test('a subgraph that is lost interrupts what it fed, and nothing else', async () => {
       socket.subscribe('1', joined);
       await watching();

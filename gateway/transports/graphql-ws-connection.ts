@@ -35,6 +35,8 @@ type Payload = Readonly<Record<string, unknown>>;
 
 /** A peer that has not gone so long after it was closed is cut. */
 const CLOSE_GRACE = 5_000;
+/** Every event repeats the id of its subscription. */
+const LONGEST_ID = 256;
 /** How many times the backlog for events may wait in all, before a peer that goes on asking is closed. */
 const ANSWERS = 8;
 /** Our own close codes, beside those of graphql-ws; `1008` tells a client not to come back by itself. */
@@ -237,7 +239,7 @@ export class Connection {
     const { places } = this.#peer;
     const person = personOf(viewer);
     if (person !== undefined && !places.take('user', person)) return false;
-    return typeof deviceId !== 'string' || places.take('device', deviceId);
+    return typeof deviceId !== 'string' || places.take('device', deviceId.slice(0, LONGEST_ID));
   }
 
   #become(caller: Caller): void {
@@ -349,7 +351,8 @@ class SocketSubscription implements Outlet {
 /** A message of the protocol, `undefined` for anything else. A document's id may stand in for its text. */
 function read(text: string): Message | undefined {
   try {
-    const message = JSON.parse(text) as { type?: unknown; payload?: Payload | null } | null;
+    const message = JSON.parse(text) as { type?: unknown; id?: unknown; payload?: Payload | null } | null;
+    if (typeof message?.id === 'string' && message.id.length > LONGEST_ID) return undefined;
     const { payload } = message ?? {};
     const byId =
       message?.type === MessageType.Subscribe && payload?.query === undefined && documentIdOf(payload);

@@ -30,6 +30,7 @@ describe.each(forms)('%s', (form) => {
       '{"type":"next","id":"1","payload":{}}',
       '{"type":"subscribe","id":"1","payload":{}}',
       '{"type":"subscribe","id":"","payload":{"query":"{a}"}}',
+      `{"type":"subscribe","id":"${'x'.repeat(300)}","payload":{"query":"{a}"}}`,
     ];
     for (const message of messages) {
       const socket = await Socket.open(platform);
