@@ -46,6 +46,7 @@ export class Client {
   readonly url: string;
   #token: string | undefined;
   #session: KeptSession | undefined;
+  #refreshing: Promise<void> | undefined;
 
   /** With a session it stays signed in by itself; with a plain token, such as a link's, until that expires. */
   constructor(url: string, as?: string | KeptSession) {
@@ -62,7 +63,20 @@ export class Client {
     return this.#send(document, variables);
   }
 
-  async #staySignedIn(): Promise<void> {
+  /** For a connection of its own; valid for half a minute at least. */
+  async accessToken(): Promise<string | undefined> {
+    await this.#staySignedIn();
+    return this.#token;
+  }
+
+  #staySignedIn(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
     const session = this.#session;
     if (!session || Date.parse(session.accessExpiresAt) > Date.now() + 30_000) return;
     const { deviceFingerprint, refreshToken } = session;

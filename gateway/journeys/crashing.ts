@@ -5,12 +5,10 @@ import { startPlatform } from './platform.ts';
 
 const stopped = untilToldToStop();
 const config = readJourneysConfig();
-await using platform = await startPlatform(
-  config,
-  () => {},
-  ({ step, phase }) => {
+await using platform = await startPlatform(config, () => {}, {
+  onStep: ({ step, phase }) => {
     if (`${step}:${phase}` === config.CRASH_AT) process.kill(process.pid, 'SIGKILL');
   },
-);
+});
 console.log(JSON.stringify({ ready: true, url: platform.url }));
 await stopped;

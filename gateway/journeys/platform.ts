@@ -26,6 +26,14 @@ export interface Platform extends AsyncDisposable {
   readonly dataDir: string;
   /** Settles when a part ends that should not have. */
   readonly ended: Promise<string>;
+  /** Process ids of the parts that may be killed: in the split form gateway and subgraphs, and PostgreSQL. */
+  readonly parts: () => ReadonlyMap<string, number>;
+}
+
+export interface PlatformOptions {
+  readonly onStep?: OnStep | undefined;
+  /** Starts a part again that died, as an orchestrator does; otherwise the platform ends with it. */
+  readonly revive?: boolean;
 }
 
 type Say = (line: string) => void;
@@ -50,7 +58,11 @@ const usualBudgets = {
 /** Told of every point between two steps of a saga; tests let the process die there. */
 type OnStep = NonNullable<Parameters<typeof openProcess>[0]['onStep']>;
 
-export async function startPlatform(config: JourneysConfig, say: Say, onStep?: OnStep): Promise<Platform> {
+export async function startPlatform(
+  config: JourneysConfig,
+  say: Say,
+  { onStep, revive = false }: PlatformOptions = {},
+): Promise<Platform> {
   await using opened = new AsyncDisposableStack();
   const dataDir = isAbsolute(config.DATA_DIR) ? config.DATA_DIR : join(projectRoot, config.DATA_DIR);
   const database = await openDatabase(opened, config, dataDir, say);
@@ -74,10 +86,21 @@ export async function startPlatform(config: JourneysConfig, say: Say, onStep?: O
     APOLLO_TELEMETRY_DISABLED: '1',
   };
   await migrateAll(database.migrationUrl, say);
-  const { url, ended } =
-    config.FORM === 'one' ? await inOneProcess(opened, env, onStep) : await split(opened, env);
+  const { url, ended, children } =
+    config.FORM === 'one' ? await inOneProcess(opened, env, onStep) : await split(opened, env, revive);
   const running = opened.move();
-  return { url, dataDir, ended, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    url,
+    dataDir,
+    ended,
+    parts: () => {
+      const pids = [...children].flatMap(([name, { pid }]) =>
+        pid === undefined ? [] : [[name, pid] as const],
+      );
+      return new Map([...pids, ...(database.pid ? [['postgres', database.pid()] as const] : [])]);
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }
 
 /** Migrations run as a more patient role than services do. */
@@ -86,18 +109,26 @@ async function openDatabase(
   config: JourneysConfig,
   dataDir: string,
   say: Say,
-): Promise<{ url: string; migrationUrl: string }> {
+): Promise<{ url: string; migrationUrl: string; pid?: () => number }> {
   if (config.DATABASE_URL) return { url: config.DATABASE_URL, migrationUrl: config.DATABASE_URL };
   const postgres = opened.use(await startPostgres({ dataDir: join(dataDir, 'postgres'), onProgress: say }));
   await postgres.ensureDatabase('baton');
-  return { url: postgres.url('baton'), migrationUrl: postgres.migrationUrl('baton') };
+  return {
+    url: postgres.url('baton'),
+    migrationUrl: postgres.migrationUrl('baton'),
+    pid: () => postgres.pid,
+  };
+}
+
+interface Running extends Pick<Platform, 'url' | 'ended'> {
+  readonly children: ReadonlyMap<string, ChildProcess>;
 }
 
 async function inOneProcess(
   opened: AsyncDisposableStack,
   env: Environment,
   onStep?: OnStep,
-): Promise<{ url: string; ended: Promise<string> }> {
+): Promise<Running> {
   const logger = createLogger(env.LOG_LEVEL ?? 'warn');
   const subgraphs = opened.use(await openProcess({ config: readProcessConfig(env), logger, onStep }));
   const localSubgraphs = new Map(subgraphs.subgraphs.map(({ name, local }) => [name, local]));
@@ -105,14 +136,13 @@ async function inOneProcess(
     await startGateway({ config: gatewayConfigOf(env), localSubgraphs, logger, clock: systemClock }),
   );
   await subgraphs.start();
-  return { url: gateway.url, ended: new Promise(() => {}) };
+  return { url: gateway.url, ended: new Promise(() => {}), children: new Map() };
 }
 
-async function split(
-  opened: AsyncDisposableStack,
-  env: Environment,
-): Promise<{ url: string; ended: Promise<string> }> {
-  const children: Promise<string>[] = [];
+async function split(opened: AsyncDisposableStack, env: Environment, revive: boolean): Promise<Running> {
+  const children = new Map<string, ChildProcess>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+  let closing = false;
   const serve = (name: string, file: string, ...names: string[]): void => {
     const child = spawn(process.execPath, [...process.execArgv, file, ...names], {
       cwd: projectRoot,
@@ -120,19 +150,25 @@ async function split(
       // With a channel, so that a child notices when this process is killed.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    opened.defer(() => stop(child));
-    children.push(once(child, 'exit').then(([code, signal]) => `${name} ended with ${signal ?? code}`));
+    children.set(name, child);
+    child.once('exit', (code, signal) => {
+      if (revive && !closing) setTimeout(() => closing || serve(name, file, ...names), 200);
+      else end(`${name} ended with ${signal ?? code}`);
+    });
   };
+  opened.defer(async () => {
+    closing = true;
+    await Promise.all([...children.values()].map(stop));
+  });
   const urls = subgraphUrls(env.SUBGRAPH_URLS ?? '');
   for (const name of urls.keys()) serve(name, 'subgraphs/main.ts', name);
   serve('gateway', 'gateway/main.ts');
-  const ended = Promise.race(children);
   const origins = [...[...urls.values()].map((url) => new URL(url).origin), `http://${env.HOST}:${env.PORT}`];
   await Promise.race([
     Promise.all(origins.map(ready)),
     ended.then((how) => Promise.reject(new Error(`${how} while the platform was starting`))),
   ]);
-  return { url: `http://${env.HOST}:${env.PORT}/graphql`, ended };
+  return { url: `http://${env.HOST}:${env.PORT}/graphql`, ended, children };
 }
 
 /** Waits until a part answers its readiness probe, a minute at most. */
