@@ -235,6 +235,57 @@ const byKey = (_: string, value: unknown) =>
     ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
     : value;
 
+/** Hard ones, each for what it is named for. */
+const hard: readonly (readonly [string, string])[] = [
+  [
+    'a second key that comes under a condition alone',
+    'query ($no: Boolean = false) { items { likes } ... @skip(if: $no) { items { ... on Article { summary } } } }',
+  ],
+  ['one object under two names, of which one breaks', '{ a: me { greet } me { strict name } }'],
+  [
+    'one entity in two places, of which both break',
+    '{ items { sku: related { ... on Clip { size { height } } } } }',
+  ],
+  [
+    'one list under two names, of which one breaks',
+    '{ grid { related { author { greet } } ... on Article { again: related { author { strict } } } } }',
+  ],
+];
+const hardDeferred: readonly (readonly [string, string])[] = [
+  ['an interface within its type', '{ article { ... on Item @defer { likes } } }'],
+  ['an interface within a type condition', '{ items { ... on Article { ... on Item @defer { likes } } } }'],
+  ['a union within its member', '{ me { ... on Found @defer { ... on User { name } } } }'],
+  [
+    'a type within an interface within a union',
+    '{ search { ... on Item { ... @defer { ... on Article { likes } } } } }',
+  ],
+  [
+    'two types of a union',
+    'query ($no: Boolean = false) { search @skip(if: $no) { ... on Article @defer { likes words } ... on User @defer { name } } people { pinned { ... on User { pinned { __typename } } } } }',
+  ],
+  [
+    'the key of an entity, again',
+    '{ search { ... on User @defer { greet } ... on User @defer { id @skip(if: false) id } ... on Article { words } } }',
+  ],
+  [
+    'a value type, beside joins',
+    'query ($no: Boolean = false) { people { pinned { ... on Note @defer { id: text } } } search { ... on User { y: id @skip(if: $no) } ... on Article { author { name } } } }',
+  ],
+];
+
+test.each(hard)('%s', async (_, query) => {
+  await graph.agrees(query);
+  if (query.includes('$no')) await graph.agrees(query, { no: true });
+});
+
+test.each(hardDeferred)('deferred: %s', async (_, query) => {
+  for (const no of query.includes('$no') ? [true, false] : [undefined]) {
+    const truth = await graph.truth(undeferred(query), { no });
+    const parts = await askForParts(graph.url, 'multipart', query, { no });
+    expect(sorted(together(parts))).toEqual(sorted(truth));
+  }
+});
+
 test('any query is answered as the monolith does', () =>
   fc.assert(
     fc.asyncProperty(fc.nat(), fc.constantFrom(...variables), async (seed, given) => {
