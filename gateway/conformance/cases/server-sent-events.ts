@@ -223,6 +223,36 @@ export const serverSentEvents = group(
       },
     },
     {
+      name: 'slow-client',
+      title: 'a stream that is not read slows nobody, and what is found later is whole up to its end',
+      run: async (context: Context) => {
+        const slow = await context.streamOf('{ number note }');
+        const socket = await context.connect();
+        const quick = await context.live(socket, { query: onStore('requiredOrder', '{ number note }') }, 2);
+        slow.pause();
+        const note = 'x'.repeat(64 * 1024);
+        for (let placed = 0; placed < 400; placed += 20) {
+          context.store.place(...repeat(20, () => ({ note })));
+          assert.deepEqual(numbersOf(await quick.take(20)), countTo(placed + 20, placed + 1));
+        }
+        slow.resume();
+        const numbers: unknown[] = [];
+        let end: string | undefined;
+        while (numbers.length < 400 && end === undefined)
+          await slow.next().then(
+            ({ result }) => {
+              if (result.errors) end = 'told by an error';
+              else numbers.push(...numbersOf([result]));
+            },
+            (error: Error) => {
+              end = error.message;
+            },
+          );
+        assert.deepEqual(numbers, countTo(numbers.length), 'no gap');
+        assert.ok(!end?.includes('nothing came'), `an end that is told: ${end}`);
+      },
+    },
+    {
       name: 'shared-with-sockets',
       title: 'streams and sockets with the same subscription are one upstream',
       needs: ['sharing'] as const,

@@ -23,6 +23,7 @@ export class EventStream {
   readonly #events = new Mailbox<StreamEvent>();
   readonly comments = new Mailbox<string>();
   readonly violations: string[] = [];
+  #held: PromiseWithResolvers<void> | undefined;
   status = 0;
   contentType = '';
   /** The whole body, where the server answered with something else than an event stream. */
@@ -75,6 +76,16 @@ export class EventStream {
     return this.#take('complete');
   }
 
+  /** Takes nothing from the network until `resume`, as a stalled client does. */
+  pause(): void {
+    this.#held ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#held?.resolve();
+    this.#held = undefined;
+  }
+
   /** Leaves, as a client of server-sent events does: by closing the connection. */
   close(): void {
     this.#aborted.abort();
@@ -98,6 +109,7 @@ export class EventStream {
       for await (const chunk of (response.body ?? new Blob([]).stream()).pipeThrough(
         new TextDecoderStream(),
       )) {
+        await this.#held?.promise;
         text += chunk;
         const blocks = text.split(/\r\n\r\n|\n\n|\r\r/);
         text = blocks.pop() ?? '';
