@@ -1,13 +1,14 @@
 /** Where every transport brings its subscriptions: admitted by policy, compiled, and handed to the hub. */
 import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
-import { newId } from '#shared/kernel/ids.ts';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
-import { formatClientError } from '../errors.ts';
+import { formatClientError, withoutRepetition } from '../errors.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import { type AdmittedOperation, admitOperation, prepareOperation } from '../pipeline/operation.ts';
 import type { Caller, Policy } from '../policy/policy.ts';
 import type { Graph } from '../supergraph.ts';
+import type { RequestObserver } from '../telemetry/observer.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { noLongerValid } from './endings.ts';
 import type { LiveFigures } from './figures.ts';
 import type { Follower, Outlet } from './follower.ts';
@@ -23,6 +24,8 @@ export interface SubscribeRequest {
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
   readonly lastEventId?: string | undefined;
+  readonly requestId: string;
+  readonly observer?: RequestObserver | undefined;
 }
 
 /** What it takes to compile a subscription for another version of the supergraph. */
@@ -40,6 +43,7 @@ export interface DeskOptions {
   readonly policy: Policy;
   /** The version of the supergraph in service, as the caller may see it. */
   readonly graphFor: (caller: Caller) => Graph;
+  readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
 
@@ -66,19 +70,21 @@ export class SubscriptionDesk implements Disposable {
     caller: Caller,
     before?: AdmittedOperation | readonly GraphQLError[],
   ): Promise<AdmittedSubscription | readonly GraphQLFormattedError[]> {
-    const { policy, graphFor, logger } = this.#options;
-    const requestId = newId();
+    const { policy, graphFor, telemetry, logger } = this.#options;
+    const { requestId, observer } = request;
     try {
       const admitted = before ?? (await admitOperation(policy, graphFor(caller), request, caller));
-      if ('length' in admitted) return admitted.map((error) => this.format(error.toJSON()));
+      if ('length' in admitted)
+        return withoutRepetition(admitted.map((error) => this.format(error.toJSON())));
       const { operation, source, variables, denied } = admitted;
+      observer?.admitted(operation);
       if (operation.operation !== OperationTypeNode.SUBSCRIPTION)
         return this.#refused('SUBSCRIPTIONS_ONLY', 'Send queries and mutations over HTTP');
       const operationName = operation.name?.value;
       logger.info({ requestId, operation: operationName }, 'subscribe');
       return {
         graph: admitted.graph,
-        version: compile(admitted),
+        version: compile(admitted, telemetry),
         variables,
         viewer: caller.viewer,
         audience: audienceOf(caller, denied.size > 0),
@@ -120,13 +126,13 @@ export class SubscriptionDesk implements Disposable {
 
   /** For the supergraph in service; `undefined` where that does not know the operation any more. */
   #compileAgain({ source: query, operationName, variables, caller }: Source): LiveVersion | undefined {
-    const { policy, graphFor, logger } = this.#options;
+    const { policy, graphFor, telemetry, logger } = this.#options;
     try {
       const graph = graphFor(caller);
       const prepared = prepareOperation(graph, { query, operationName, variables }, false);
       if ('length' in prepared) return undefined;
       const valid = { graph, ...prepared };
-      return compile({ ...valid, denied: policy.deniedFields(valid, caller) });
+      return compile({ ...valid, denied: policy.deniedFields(valid, caller) }, telemetry);
     } catch (err) {
       logger.warn({ err, operation: operationName }, 'a subscription cannot be served any more');
       return undefined;
@@ -143,8 +149,8 @@ export class SubscriptionDesk implements Disposable {
 }
 
 /** Throws a coded `GraphQLError` where the operation cannot be served. */
-function compile(admitted: Omit<AdmittedOperation, 'cost' | 'source'>): LiveVersion {
-  const operation = admitted.graph.executor.live(admitted);
+function compile(admitted: Omit<AdmittedOperation, 'cost' | 'source'>, telemetry: Telemetry): LiveVersion {
+  const operation = telemetry.watchEvents(admitted.graph.executor.live(admitted));
   const client = admitted.graph.clients.get(operation.upstream.subgraph);
   if (!client) throw new Error(`The plan names an unknown subgraph ${operation.upstream.subgraph}`);
   return { operation, client };

@@ -4,6 +4,7 @@
  */
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
+import type { RunObserver } from '../telemetry/observer.ts';
 
 /** One event as it goes to clients: the response, shaped and complete. */
 export interface LiveEvent {
@@ -41,5 +42,6 @@ export interface LiveOperation {
     event: FormattedExecutionResult,
     variables: Readonly<Record<string, unknown>>,
     facts: RequestFacts,
+    observer?: RunObserver,
   ): Promise<LiveEvent>;
 }

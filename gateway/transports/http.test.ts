@@ -121,7 +121,7 @@ describe.each(forms)('%s', (form) => {
     });
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
       204,
-      'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id',
+      'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id',
     ]);
   });
 

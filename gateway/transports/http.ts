@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { newId } from '#shared/kernel/ids.ts';
 import { INTERNAL_HEADER_PREFIX } from '#shared/runtime/internal-auth.ts';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
+import { createExplorer } from '../explorer/explorer.ts';
 import { passToSubgraph, publicRoutes } from '../routes.ts';
 import { createGraphqlEndpoint, type GraphqlEndpointOptions } from './graphql-http.ts';
 import { originAllowed } from './origins.ts';
@@ -30,6 +31,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready' });
   });
   app.use(publicRoutes(config.PUBLIC_ROUTES));
+  if (config.EXPLORER) app.use('/explorer', createExplorer(options));
   app.use('/services', passToSubgraph({ ...options, supergraph: options.supergraphs.whole }));
   app.use((_request, response) => void response.status(404).json(refusal('NOT_FOUND', 'No such address')));
   app.use(refuse(logger));
@@ -65,7 +67,7 @@ function identifyRequest(request: IncomingMessage, response: ServerResponse, log
 }
 
 const ALLOWED_HEADERS =
-  'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id';
+  'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id';
 
 /** True where the request was a browser's question whether it may ask, and is answered. */
 function cors(request: IncomingMessage, response: ServerResponse, allowed: readonly string[]): boolean {
