@@ -3,7 +3,9 @@ import type { JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { defineConfig, duration, type Environment, flag } from '#shared/runtime/config.ts';
 import { type InternalSecrets, parseInternalSecrets } from '#shared/runtime/internal-auth.ts';
+import { explorerSettings } from './explorer/explorer.config.ts';
 import { policySettings } from './policy/policy.config.ts';
+import { telemetrySettings } from './telemetry/telemetry.config.ts';
 
 const list = z
   .string()
@@ -131,7 +133,9 @@ export const readGatewayConfig = defineConfig({
   CONNECTIONS_PER_ADDRESS: z.coerce.number().int().positive().optional(),
   CONNECTIONS_PER_DEVICE: z.coerce.number().int().positive().optional(),
   CONNECTIONS_PER_USER: z.coerce.number().int().positive().optional(),
+  ...explorerSettings,
   ...policySettings,
+  ...telemetrySettings,
 });
 
 export type GatewayConfig = ReturnType<typeof readGatewayConfig>;

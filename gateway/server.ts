@@ -13,10 +13,10 @@ import { createPolicy } from './policy/create-policy.ts';
 import { GuardedClient } from './subgraph-client/guarded-client.ts';
 import { LocalClient } from './subgraph-client/local-client.ts';
 import { RemoteClient } from './subgraph-client/remote-client.ts';
-import type { SubgraphClient } from './subgraph-client/subgraph-client.ts';
 import { ConnectionLimits } from './subscriptions/connection-limits.ts';
 import { SubscriptionDesk } from './subscriptions/desk.ts';
 import { type ConnectSubgraph, Supergraph } from './supergraph.ts';
+import { openTelemetry } from './telemetry/telemetry.ts';
 import { supergraphOf } from './transports/graphql-http.ts';
 import { createSocketTransport } from './transports/graphql-ws.ts';
 import { createHttpTransport } from './transports/http.ts';
@@ -34,6 +34,8 @@ export interface Gateway extends AsyncDisposable {
   /** Of the GraphQL endpoint. */
   readonly url: string;
   readonly port: number;
+  /** Of the endpoint for Prometheus, where there is one. */
+  readonly metricsUrl: string | undefined;
   /** Reads the supergraph file again; rejects, and changes nothing, where it cannot be used. */
   reload(): Promise<void>;
 }
@@ -42,7 +44,9 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, logger, clock } = options;
   await using opened = new AsyncDisposableStack();
-  const connect = remembering(opened, connector(options));
+  const telemetry = opened.use(await openTelemetry({ config, logger }));
+  const clients = new Map<string, GuardedClient>();
+  const connect = remembering(opened, clients, connector(options));
   const open = (path: string) =>
     Supergraph.open({ path, pollInterval: config.SUPERGRAPH_POLL, connect, logger });
   const supergraph = opened.use(await open(config.SUPERGRAPH_PATH));
@@ -57,14 +61,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       config,
       policy,
       graphFor: (caller) => supergraphOf(supergraphs, caller).graph,
+      telemetry,
       logger,
     }),
   );
   for (const each of [supergraph, ...contracts.values()])
     opened.defer(each.onChange(() => void desk.reload()));
-  const live = { config, policy, desk, limits: new ConnectionLimits(config), clock, logger };
+  const live = { config, policy, desk, limits: new ConnectionLimits(config), telemetry, clock, logger };
   const streams = createEventStreamTransport(live);
   const sockets = createSocketTransport(live);
+  telemetry.figuresFrom({
+    live: () => desk.figures,
+    sockets: () => sockets.open,
+    eventStreams: () => streams.open,
+    clients: () => clients.values(),
+    reloads: () => supergraph.figures,
+  });
   let draining = false;
   const http = opened.use(
     await createHttpTransport({
@@ -72,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       supergraphs,
       policy,
       streamEvents: streams.stream,
+      telemetry,
       logger,
       ready: () => !draining,
     }),
@@ -102,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     url,
     port,
+    metricsUrl: telemetry.metricsUrl,
     reload: async () => {
       await Promise.all([supergraph, ...contracts.values()].map((each) => each.reload()));
     },
@@ -109,9 +123,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+type Connect = (...subgraph: Parameters<ConnectSubgraph>) => GuardedClient;
+
 /** One client for each subgraph, however many supergraphs name it, closed with the gateway. */
-function remembering(opened: AsyncDisposableStack, connect: ConnectSubgraph): ConnectSubgraph {
-  const clients = new Map<string, SubgraphClient>();
+function remembering(
+  opened: AsyncDisposableStack,
+  clients: Map<string, GuardedClient>,
+  connect: Connect,
+): ConnectSubgraph {
   return (subgraph) => {
     const key = `${subgraph.name} ${subgraph.url}`;
     const client = clients.get(key) ?? opened.use(connect(subgraph));
@@ -120,7 +139,7 @@ function remembering(opened: AsyncDisposableStack, connect: ConnectSubgraph): Co
   };
 }
 
-function connector({ config, localSubgraphs, logger, clock }: GatewayOptions): ConnectSubgraph {
+function connector({ config, localSubgraphs, logger, clock }: GatewayOptions): Connect {
   const limits = {
     query: config.SUBGRAPH_TIMEOUT,
     mutation: config.MUTATION_TIMEOUT,

@@ -42,6 +42,15 @@ interface SupergraphOptions {
   readonly logger: Logger;
 }
 
+/** What became of new versions since the gateway began. */
+export interface ReloadFigures {
+  /** Versions that came into service, and those that could not be used. */
+  reloaded: number;
+  refused: number;
+  /** The longest time, in milliseconds, that a reload kept everything else waiting. */
+  longestPause: number;
+}
+
 /** Operations that are planned again before a new version comes into service. */
 const WARM = 100;
 
@@ -49,6 +58,7 @@ export class Supergraph implements AsyncDisposable {
   readonly #options: SupergraphOptions;
   readonly #gateway: ApolloGateway;
   readonly #listeners = new Set<(graph: Graph) => void>();
+  readonly #figures: ReloadFigures = { reloaded: 0, refused: 0, longestPause: 0 };
   #update: (sdl: string) => void = () => undefined;
   #graph: Graph | undefined;
   #reloading: Promise<void> = Promise.resolve();
@@ -97,21 +107,43 @@ export class Supergraph implements AsyncDisposable {
   /** Reads the file again; rejects, and changes nothing, where it cannot be used. One at a time. */
   reload(): Promise<void> {
     const next = this.#reloading.catch(() => undefined).then(() => this.#reload());
-    this.#reloading = next;
-    return next;
+    this.#reloading = next.catch((error: unknown) => {
+      this.#figures.refused += 1;
+      throw error;
+    });
+    return this.#reloading;
   }
 
   async #reload(): Promise<void> {
     const sdl = await readFile(this.#options.path, 'utf8');
     const before = this.graph;
     if (idOf(sdl) === before.id) return;
-    const graph = this.#build(sdl);
+    const graph = this.#pausing(() => this.#build(sdl));
     await breathe();
-    this.#update(forVendor(sdl));
-    await warm(graph, before.executor.hottest(WARM));
+    this.#pausing(() => this.#update(forVendor(sdl)));
+    for (const operation of before.executor.hottest(WARM)) {
+      // Requests are served between two plans.
+      await breathe();
+      this.#pausing(() => warm(graph, operation));
+    }
     this.#graph = graph;
+    this.#figures.reloaded += 1;
     this.#options.logger.info({ supergraph: graph.id }, 'supergraph reloaded');
     for (const listener of this.#listeners) listener(graph);
+  }
+
+  /** Does what keeps everything else waiting. */
+  #pausing<Result>(work: () => Result): Result {
+    const began = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#figures.longestPause = Math.max(this.#figures.longestPause, performance.now() - began);
+    }
+  }
+
+  get figures(): Readonly<ReloadFigures> {
+    return this.#figures;
   }
 
   readonly #onChange = (): void => {
@@ -150,13 +182,10 @@ export class Supergraph implements AsyncDisposable {
   }
 }
 
-/** Plans in steps, so that requests are served between them. What is not valid any more is left out. */
-async function warm(graph: Graph, operations: readonly OperationSource[]): Promise<void> {
-  for (const operation of operations) {
-    await breathe();
-    if (validate(graph.schema, operation.document, specifiedRules, { maxErrors: 1 }).length === 0)
-      graph.executor.prepare(operation);
-  }
+/** Plans ahead; what is not valid any more is left out. */
+function warm({ schema, executor }: Graph, operation: OperationSource): void {
+  if (validate(schema, operation.document, specifiedRules, { maxErrors: 1 }).length === 0)
+    executor.prepare(operation);
 }
 
 /**

@@ -17,6 +17,7 @@ import {
 import { Lru } from '#shared/runtime/lru.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import type { LiveOperation } from '../subscriptions/live-operation.ts';
+import type { RunObserver } from '../telemetry/observer.ts';
 import type { Run } from './fetch.ts';
 import { type IncrementalResult, runIncrementally } from './incremental.ts';
 import { compileLive } from './live.ts';
@@ -54,6 +55,7 @@ export interface RunOptions {
   readonly facts: RequestFacts;
   /** Milliseconds that the answer may take. */
   readonly budget: number;
+  readonly observer?: RunObserver | undefined;
 }
 
 /** An operation that was planned and can run. */
@@ -76,17 +78,19 @@ export class Executor {
   readonly #live = new Lru<string, LiveOperation>(OPERATIONS);
   /** Short cuts past normalisation, for documents that come again. */
   readonly #known = new WeakMap<OperationDefinitionNode, Prepared>();
+  /** Plans that were made. */
+  #planned = 0;
 
   constructor(source: ExecutorSource) {
     this.#source = source;
   }
 
   /** Answers a query or a mutation; rejects only where the operation cannot be planned. */
-  async execute(source: OperationSource, { facts, budget }: RunOptions): Promise<ExecutionResult> {
-    const prepared = this.#prepare(source);
-    const run = this.#begin(prepared, source, facts, budget);
+  async execute(source: OperationSource, options: RunOptions): Promise<ExecutionResult> {
+    const { prepared, run } = this.#begin(source, options);
     const step = prepared.plan.step?.(run);
     if (step) await step;
+    run.observer?.gathered();
     const { data, errors } = prepared.shapes.for(source.variables).apply(run.root, run.notes);
     for (const { message, extensions } of run.notes.unplaced)
       errors.push(new GraphQLError(message, { extensions }));
@@ -95,8 +99,7 @@ export class Executor {
 
   /** The same, with deferred fragments as later results. */
   executeIncrementally(source: OperationSource, options: RunOptions): AsyncGenerator<IncrementalResult> {
-    const prepared = this.#prepare(source, true);
-    const run = this.#begin(prepared, source, options.facts, options.budget);
+    const { prepared, run } = this.#begin(source, options, true);
     return runIncrementally(run, prepared.plan, prepared.shapes.for(source.variables));
   }
 
@@ -142,6 +145,7 @@ export class Executor {
     const normal = normalise(source.document, source.operation, { ...source, schema, defer });
     const key = `${normal.key} ${deniedKey(normal)} ${[...overrides].filter(([, on]) => on).join()}`;
     const prepared = this.#prepared.getOrMake(key, () => {
+      this.#planned += 1;
       const { operation, introspection } = withoutIntrospection(normal.operation);
       const document: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation] };
       return {
@@ -156,18 +160,27 @@ export class Executor {
     return prepared;
   }
 
-  #begin(prepared: Prepared, source: OperationSource, facts: RequestFacts, budget: number): Run {
+  #begin(
+    source: OperationSource,
+    { facts, budget, observer }: RunOptions,
+    defer = false,
+  ): { readonly prepared: Prepared; readonly run: Run } {
+    const planned = this.#planned;
+    const prepared = this.#prepare(source, defer);
+    observer?.planned(planned === this.#planned);
     prepared.runs += 1;
     const { introspection } = prepared;
     const root: Json = introspection ? this.#introspect(introspection, source) : {};
-    return {
+    const run: Run = {
       root,
       variables: source.variables,
       facts,
       deadline: performance.now() + budget,
       notes: new Notes(),
       onFailure: this.#source.onFailure,
+      observer,
     };
+    return { prepared, run };
   }
 
   #introspect(document: DocumentNode, { variables }: OperationSource): Json {

@@ -18,6 +18,7 @@ import {
   type SubgraphClient,
   SubgraphFailure,
 } from '../subgraph-client/subgraph-client.ts';
+import type { RunObserver } from '../telemetry/observer.ts';
 import { type Context, compileContexts } from './contexts.ts';
 import { clone, merge } from './merge.ts';
 import type { Failure, Notes } from './notes.ts';
@@ -39,6 +40,7 @@ export interface Run {
   readonly notes: Notes;
   /** Told of each subgraph that failed. */
   readonly onFailure: (subgraph: string, error: unknown) => void;
+  readonly observer?: RunObserver | undefined;
 }
 
 export type Step = (run: Run) => Promise<void> | undefined;
@@ -212,7 +214,7 @@ async function fetchGroup(fetch: CompiledEntityFetch, group: Group, run: Run): P
   const others = JSON.stringify(group.variables);
   const list = `"representations":[${group.texts.join(',')}]}`;
   const text = others === '{}' ? `{${list}` : `${others.slice(0, -1)},${list}`;
-  const answer = await ask(fetch, variables, text, run);
+  const answer = await ask(fetch, variables, text, run, group);
   const entities = entitiesOf(answer, group.texts.length);
   const all = group.targets.flat();
   if (!entities && !isExplained(answer)) return loseAll(fetch, all, failureOfAnswer(answer), run.notes);
@@ -255,13 +257,31 @@ async function ask(
   variables: Readonly<Json>,
   variablesText: string,
   run: Run,
+  group?: Group,
 ): Promise<FormattedExecutionResult> {
-  const { viewer, requestId, signal } = run.facts;
-  const { deadline } = run;
+  const { facts, deadline, observer } = run;
+  const { viewer, requestId, signal } = facts;
+  const watched = observer?.fetchStarted({
+    subgraph: client.name,
+    entities: group?.texts.length ?? 0,
+    places: group?.targets.reduce((count, objects) => count + objects.length, 0) ?? 0,
+  });
   try {
-    return await client.execute({ operation, variables, variablesText, viewer, requestId, signal, deadline });
+    const answer = await client.execute({
+      operation,
+      variables,
+      variablesText,
+      viewer,
+      requestId,
+      signal,
+      deadline,
+      traceparent: watched?.traceparent,
+    });
+    watched?.ended(undefined, errorsOf(answer).length);
+    return answer;
   } catch (error) {
     const code = error instanceof SubgraphFailure ? error.code : 'SUBGRAPH_UNAVAILABLE';
+    watched?.ended(signal.aborted ? 'abandoned' : code, 0);
     if (!signal.aborted) run.onFailure(client.name, error);
     return {
       errors: [{ message: `Part of the answer is missing: ${client.name} failed`, extensions: { code } }],

@@ -33,6 +33,7 @@ export async function* runIncrementally(
 ): AsyncGenerator<IncrementalResult, undefined> {
   const parts = new Parts(run);
   await plan.step?.(parts.run);
+  run.observer?.gathered();
   const { data, errors } = shape.apply(run.root, run.notes);
   for (const { message, extensions } of run.notes.unplaced)
     errors.push(new GraphQLError(message, { extensions }));

@@ -23,6 +23,7 @@ import {
 } from 'graphql';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import type { LiveEvent, LiveOperation } from '../subscriptions/live-operation.ts';
+import type { RunObserver } from '../telemetry/observer.ts';
 import type { ExecutorSource } from './executor.ts';
 import { errorsOf, failureOf, pathOf, pickVariables, type Run } from './fetch.ts';
 import { merge } from './merge.ts';
@@ -70,6 +71,7 @@ export function compileLive(
     event: FormattedExecutionResult,
     variables: Readonly<Json>,
     facts: RequestFacts,
+    observer?: RunObserver,
   ): Promise<LiveEvent> => {
     const notes = new Notes();
     const run: Run = {
@@ -79,6 +81,7 @@ export function compileLive(
       deadline: performance.now() + EVENT_BUDGET,
       notes,
       onFailure: source.onFailure,
+      observer,
     };
     const { data } = event;
     if (data) {
@@ -90,6 +93,7 @@ export function compileLive(
       notes.place(run.root, path.length > 0 ? path : [field], failureOf(error));
     }
     await plan.rest?.(run);
+    observer?.gathered();
     const shaped = shapes.for(variables).apply(run.root, notes);
     const unplaced = notes.unplaced.map((each) => ({ message: each.message, extensions: each.extensions }));
     const errors = [...shaped.errors.map((error) => error.toJSON()), ...unplaced];

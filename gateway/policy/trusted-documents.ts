@@ -28,6 +28,10 @@ export class TrustedDocuments {
     return new TrustedDocuments(documents);
   }
 
+  get texts(): Iterable<string> {
+    return this.#known;
+  }
+
   /**
    * The text that a request means. Refuses `DOCUMENT_MISSING`, `DOCUMENT_UNKNOWN`, a text with the hash of
    * another one as `DOCUMENT_MISMATCH`, and what is not trusted as `DOCUMENT_NOT_TRUSTED` unless all are free.
@@ -41,7 +45,7 @@ export class TrustedDocuments {
     const trusted = this.#texts.get(documentId);
     if (query !== undefined && query !== '') {
       if (query === trusted) return query;
-      if (trusted !== undefined || hashOf(query) !== documentId)
+      if (hashOf(query) !== documentId)
         throw refusal('DOCUMENT_MISMATCH', 'The document is not the one of its hash', 400);
       if (!free) throw notTrusted();
       return query;

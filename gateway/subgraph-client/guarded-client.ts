@@ -8,6 +8,7 @@ import {
   BulkheadRejectedError,
   bulkhead,
   type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleWhen,
@@ -33,9 +34,21 @@ export interface Guards {
   readonly restAfterFailures: number;
 }
 
+/** What it has done and is doing, for whoever observes the gateway. */
+export interface ClientFigures {
+  /** Queries that were answered together with an equal one on its way. */
+  readonly shared: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly breaker: 'closed' | 'half-open' | 'open';
+}
+
 interface InFlight {
   readonly waiting: PromiseWithResolvers<FormattedExecutionResult>[];
 }
+
+/** Times the requests at once, that may wait. */
+const QUEUE = 10;
 
 export class GuardedClient implements SubgraphClient {
   readonly name: string;
@@ -43,11 +56,14 @@ export class GuardedClient implements SubgraphClient {
   readonly #bulkhead: BulkheadPolicy;
   readonly #breaker: CircuitBreakerPolicy;
   readonly #inFlight = new Map<string, InFlight>();
+  readonly #guards: Guards;
+  #shared = 0;
 
   constructor(client: SubgraphClient, guards: Guards) {
     this.name = client.name;
     this.#client = client;
-    this.#bulkhead = bulkhead(guards.concurrency, guards.concurrency * 10);
+    this.#guards = guards;
+    this.#bulkhead = bulkhead(guards.concurrency, guards.concurrency * QUEUE);
     this.#breaker = circuitBreaker(
       handleWhen((error) => error instanceof SubgraphFailure && !error.abandoned),
       {
@@ -66,6 +82,7 @@ export class GuardedClient implements SubgraphClient {
     const known = this.#inFlight.get(key);
     if (known) {
       const waiting = Promise.withResolvers<FormattedExecutionResult>();
+      this.#shared += 1;
       known.waiting.push(waiting);
       return waiting.promise;
     }
@@ -113,6 +130,19 @@ export class GuardedClient implements SubgraphClient {
         throw new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
       throw error;
     }
+  }
+
+  get figures(): ClientFigures {
+    const { concurrency } = this.#guards;
+    const { executionSlots, queueSlots } = this.#bulkhead;
+    const { state } = this.#breaker;
+    const sound = state === CircuitState.Closed ? 'closed' : 'half-open';
+    return {
+      shared: this.#shared,
+      running: concurrency - executionSlots,
+      waiting: concurrency * QUEUE - queueSlots,
+      breaker: state === CircuitState.Open ? 'open' : sound,
+    };
   }
 
   subscribe(call: SubgraphCall) {

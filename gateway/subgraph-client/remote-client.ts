@@ -142,12 +142,16 @@ export class RemoteClient implements SubgraphClient {
     return promise.finally(over);
   }
 
-  #headers(body: string, facts: Pick<RequestFacts, 'viewer' | 'requestId'>): Record<string, string> {
+  #headers(
+    body: string,
+    facts: Pick<SubgraphRequest, 'viewer' | 'requestId' | 'traceparent'>,
+  ): Record<string, string> {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json',
       'x-request-id': facts.requestId,
     };
+    if (facts.traceparent !== undefined) headers.traceparent = facts.traceparent;
     if (this.#options.secrets.length > 0) headers[VIEWER_HEADER] = this.#sign(facts, body);
     return headers;
   }

@@ -31,6 +31,8 @@ export interface SubgraphRequest extends RequestFacts {
   readonly variablesText: string;
   /** `performance.now()` after which nobody waits for the answer any more. */
   readonly deadline: number;
+  /** Of the trace that the request belongs to. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface SubgraphLimits {

@@ -9,12 +9,12 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
 import { closed } from '#shared/runtime/server/http-server.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
-import { formatClientError, GRAPHQL_VALIDATION_FAILED, refusal } from '../errors.ts';
+import { formatClientError, GRAPHQL_VALIDATION_FAILED, refusal, withoutRepetition } from '../errors.ts';
 import type { ExecutionResult } from '../executor/executor.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import {
@@ -25,6 +25,8 @@ import {
 } from '../pipeline/operation.ts';
 import type { Caller, Policy } from '../policy/policy.ts';
 import type { Supergraph } from '../supergraph.ts';
+import type { RequestObserver } from '../telemetry/observer.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type GraphqlRequest, readGraphqlRequest, requestOf, withQuery } from './graphql-request.ts';
 import { acceptsParts, sendParts } from './incremental.ts';
 
@@ -41,6 +43,7 @@ export interface EventStream {
   readonly caller: Caller;
   readonly graphql: GraphqlRequest;
   readonly requestId: string;
+  readonly observer: RequestObserver | undefined;
 }
 
 /** The same, found to be one, and admitted. */
@@ -54,6 +57,7 @@ export interface GraphqlEndpointOptions {
   readonly policy: Policy;
   /** Serves the events, or answers why it does not. */
   readonly streamEvents: (stream: AdmittedEventStream) => Promise<void>;
+  readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
 
@@ -64,6 +68,7 @@ export interface GraphqlEndpoint extends AsyncDisposable {
 
 interface Context extends RequestFacts {
   readonly caller: Caller;
+  readonly observer: RequestObserver | undefined;
   /** A signed-in caller who sends `X-Cost: 1` is told what its operation was reckoned at. */
   readonly wantsCost: boolean;
 }
@@ -76,7 +81,7 @@ function unknownContract(contract: string): never {
 }
 
 export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Promise<GraphqlEndpoint> {
-  const { config, supergraphs, policy, logger } = options;
+  const { config, supergraphs, policy, telemetry, logger } = options;
   const servers = new Map<Supergraph, ApolloServer<Context>>();
   for (const supergraph of [supergraphs.whole, ...supergraphs.contracts.values()])
     servers.set(supergraph, createApollo(options, supergraph));
@@ -86,6 +91,7 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
     request: IncomingMessage,
     response: ServerResponse,
     requestId: string,
+    observer: RequestObserver | undefined,
   ): Promise<void> {
     const { headers } = request;
     const apiKey = headers['x-api-key'];
@@ -95,16 +101,18 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
       apiKey: typeof apiKey === 'string' ? apiKey : undefined,
       address: request.socket.remoteAddress ?? '',
     });
+    observer?.stage('identify');
     const supergraph = supergraphOf(supergraphs, caller);
     const asked = requestOf(body);
     if (asked && acceptsParts(headers.accept)) {
-      const stream = { request, response, caller, graphql: asked, requestId };
+      const stream = { request, response, caller, graphql: asked, requestId, observer };
       return answerInParts(options, supergraph, stream);
     }
     const text = asked && policy.documentOf(asked, caller);
     if (isConditionalSubscription(text)) throw overHttp();
     const context = {
       caller,
+      observer,
       viewer: caller.viewer,
       requestId,
       signal: closed(response),
@@ -127,15 +135,20 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
     if (result.kind !== 'complete') throw new Error('A result in parts came where none was asked for');
     for (const [name, value] of answered) response.setHeader(name, value);
     response.statusCode = status === 400 && isWellFormed(headers.accept, result.string) ? 200 : status;
-    response.end(result.string);
+    response.end(status === 400 ? refusedOnce(result.string) : result.string);
   }
 
   return {
     async handle(request, response, requestId) {
+      const { traceparent } = request.headers;
+      const observer = telemetry.request({ transport: 'http', requestId, traceparent });
       try {
-        await answer(request, response, requestId);
+        await answer(request, response, requestId, observer);
       } catch (error) {
+        observer?.failed(error instanceof AggregateError ? error.errors : [error]);
         refuse(request, response, error, { production: config.PRODUCTION, logger, requestId });
+      } finally {
+        observer?.end(response.statusCode);
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -191,14 +204,19 @@ function createApollo(
         executor: async ({ document, request, context: given }) => {
           const { graph } = supergraph;
           const context = given as Context;
+          const { observer } = context;
+          observer?.stage('validate');
           const admitted = await admitValidDocument(policy, graph, document, request, context.caller);
           if (!('operation' in admitted)) return refusedWith(admitted);
           if (admitted.operation.operation === OperationTypeNode.SUBSCRIPTION)
             return refusedWith([overHttp()]);
+          observer?.admitted(admitted.operation);
           const result = await graph.executor.execute(admitted, {
             facts: context,
             budget: budgetOf(config, admitted.operation.operation),
+            observer,
           });
+          observer?.stage('shape');
           logFaults(result, context.requestId, logger);
           return context.wantsCost
             ? { ...result, extensions: { cost: { requested: admitted.cost } } }
@@ -225,6 +243,7 @@ function createApollo(
       ApolloServerPluginCacheControlDisabled(),
       {
         requestDidStart: async () => ({
+          didEncounterErrors: async ({ contextValue, errors }) => contextValue.observer?.failed(errors),
           didResolveOperation: async ({ operation }) => {
             if (!operation)
               throw refusal(
@@ -237,6 +256,12 @@ function createApollo(
       },
     ],
   });
+}
+
+/** An answer whose equal errors are told once. */
+function refusedOnce(answer: string): string {
+  const { errors = [], ...rest } = JSON.parse(answer) as FormattedExecutionResult;
+  return `${JSON.stringify({ ...rest, errors: withoutRepetition(errors) })}\n`;
 }
 
 /** Without `data`, since nothing was executed. */
@@ -271,15 +296,19 @@ async function answerInParts(
   { graph }: Supergraph,
   stream: EventStream,
 ): Promise<void> {
-  const { request, response, caller, graphql, requestId } = stream;
+  const { request, response, caller, graphql, requestId, observer } = stream;
   // A page elsewhere cannot send this media type without asking first.
   const isJson = /^application\/(?:[\w.-]+\+)?json\b/.test(request.headers['content-type'] ?? '');
   if (request.method === 'POST' && !isJson)
     throw refusal('BAD_REQUEST', 'The request is not well-formed', 400);
   const admitted = await admitOperation(policy, graph, graphql, caller);
-  if ('operation' in admitted && admitted.operation.operation === OperationTypeNode.SUBSCRIPTION)
+  observer?.stage('validate');
+  if ('operation' in admitted && admitted.operation.operation === OperationTypeNode.SUBSCRIPTION) {
+    if (observer) observer.transport = 'event-stream';
     return streamEvents({ ...stream, admitted });
+  }
   if (!('operation' in admitted)) throw new AggregateError(admitted.map((error) => withStatus(error, 400)));
+  observer?.admitted(admitted.operation);
   const { operation } = admitted.operation;
   if (request.method === 'GET' && operation === OperationTypeNode.MUTATION)
     throw refusal('BAD_REQUEST', 'Mutations are sent by POST', 405);
@@ -287,6 +316,7 @@ async function answerInParts(
   const results = graph.executor.executeIncrementally(admitted, {
     facts,
     budget: budgetOf(config, operation),
+    observer,
   });
   await sendParts(request, response, results, (error) =>
     formatClientError(error.toJSON(), config.PRODUCTION),
@@ -320,5 +350,5 @@ function refuse(
   const told = (coded.length > 0 ? coded : [first]).map((each) =>
     formatClientError(each.toJSON(), production),
   );
-  response.end(`${JSON.stringify({ errors: told })}\n`);
+  response.end(`${JSON.stringify({ errors: withoutRepetition(told) })}\n`);
 }

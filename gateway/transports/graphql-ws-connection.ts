@@ -5,6 +5,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import { CloseCode, type Message, MessageType, type SubscribePayload, validateMessage } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
+import { newId } from '#shared/kernel/ids.ts';
 import type { Clock } from '#shared/kernel/time.ts';
 import { GOING_AWAY, STALLED } from '#shared/runtime/server/graphql-socket.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
@@ -14,11 +15,13 @@ import type { SubscriptionDesk } from '../subscriptions/desk.ts';
 import type { ReadyEvent } from '../subscriptions/event-log.ts';
 import type { Follower, Outlet } from '../subscriptions/follower.ts';
 import { StallWatch } from '../subscriptions/rounds.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface ConnectionOptions {
   readonly config: GatewayConfig;
   readonly policy: Policy;
   readonly desk: SubscriptionDesk;
+  readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -278,14 +281,19 @@ export class Connection {
       return;
     }
     const subscription = new SocketSubscription(this, id);
-    const { config, desk } = this.#options;
+    const { config, desk, telemetry } = this.#options;
     this.#subscribes += 1;
     if (this.#subscriptions.size >= config.SUBSCRIPTIONS_PER_SOCKET)
       return subscription.refuse('TOO_MANY_SUBSCRIPTIONS', 'Too many subscriptions on this connection');
     if (this.#subscribes > config.SUBSCRIBES_PER_SECOND)
       return subscription.refuse('RATE_LIMITED', 'Too much at once: try again later');
     this.#subscriptions.set(id, subscription);
-    const admitted = await desk.admit(requestOf(payload), caller);
+    const requestId = newId();
+    const traceparent = payload.extensions?.traceparent;
+    const observer = telemetry.request({ transport: 'websocket', requestId, traceparent });
+    const admitted = await desk.admit({ ...requestOf(payload), requestId, observer }, caller);
+    if ('length' in admitted) observer?.failed(admitted);
+    observer?.end();
     // The client may have completed it meanwhile, and even used its id again, or be gone.
     if (this.#subscriptions.get(id) !== subscription) return;
     if ('length' in admitted) subscription.fail(admitted);

@@ -22,6 +22,8 @@ export interface SocketTransportOptions extends ConnectionOptions {
 
 export interface SocketTransport {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** How many are open. */
+  readonly open: number;
   /** Tells all clients to reconnect elsewhere; those that do not go are cut a second later. */
   close(): void;
 }
@@ -61,6 +63,9 @@ export function createSocketTransport(options: SocketTransportOptions): SocketTr
         if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) connection.close(OTHER_PROTOCOL);
         else if (!limits.admits()) connection.close(tryLater('TOO_MANY_CONNECTIONS'));
       });
+    },
+    get open() {
+      return connections.members.size;
     },
     close() {
       closing = true;

@@ -21,15 +21,18 @@ import type { ReadyEvent } from '../subscriptions/event-log.ts';
 import type { Follower, Outlet } from '../subscriptions/follower.ts';
 import { NO_CURSOR } from '../subscriptions/hub.ts';
 import { Rounds, roundsFor, StallWatch } from '../subscriptions/rounds.ts';
+import type { RequestObserver } from '../telemetry/observer.ts';
 import type { ConnectionOptions } from './graphql-ws-connection.ts';
 
 export interface EventStreamRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly caller: Caller;
-  readonly graphql: SubscribeRequest & {
+  readonly graphql: Omit<SubscribeRequest, 'requestId'> & {
     readonly extensions?: Readonly<Record<string, unknown>> | undefined;
   };
+  readonly requestId: string;
+  readonly observer?: RequestObserver | undefined;
   /** What policy has said already, if it was asked. */
   readonly admitted?: AdmittedOperation | readonly GraphQLError[];
 }
@@ -40,6 +43,8 @@ export interface EventStreamTransport {
    * `GraphQLError` with a status where there are too many streams.
    */
   stream(asked: EventStreamRequest): Promise<void>;
+  /** How many are open. */
+  readonly open: number;
   /** Breaks all streams off: clients come back, to another gateway. */
   close(): void;
 }
@@ -65,7 +70,7 @@ export function createEventStreamTransport(options: EventStreamOptions): EventSt
 
   return {
     async stream(asked) {
-      const { request, response, caller, graphql, admitted } = asked;
+      const { request, response, caller, graphql, admitted, requestId, observer } = asked;
       if (response.destroyed) return;
       const places = limits.places();
       if (!takePlaces(asked, places)) {
@@ -79,10 +84,16 @@ export function createEventStreamTransport(options: EventStreamOptions): EventSt
       streams.add(stream);
       const lastEventId = request.headers['last-event-id'] ?? graphql.extensions?.lastEventId;
       const resumed = typeof lastEventId === 'string' ? { lastEventId } : {};
-      const subscription = await desk.admit({ ...graphql, ...resumed }, caller, admitted);
+      const asking = { ...graphql, ...resumed, requestId, observer };
+      const subscription = await desk.admit(asking, caller, admitted);
       if (response.destroyed) return;
-      if ('length' in subscription) stream.fail(subscription);
-      else stream.follow((outlet) => desk.follow(subscription, outlet));
+      if ('length' in subscription) {
+        observer?.failed(subscription);
+        stream.fail(subscription);
+      } else stream.follow((outlet) => desk.follow(subscription, outlet));
+    },
+    get open() {
+      return streams.members.size;
     },
     close() {
       for (const stream of streams.members) stream.cut();

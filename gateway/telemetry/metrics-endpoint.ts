@@ -1,0 +1,62 @@
+/** `/metrics` for Prometheus, on a server of its own: what it tells is not for clients. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer } from 'node:http';
+import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MetricReader } from '@opentelemetry/sdk-metrics';
+import type { Logger } from 'pino';
+import { closeServer, listen } from '#shared/runtime/server/http-server.ts';
+import type { GatewayConfig } from '../gateway.config.ts';
+
+/** Reads when it is asked to. */
+class PullReader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+export interface MetricsEndpoint extends AsyncDisposable {
+  readonly reader: MetricReader;
+  readonly url: string;
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+export async function serveMetrics(
+  { METRICS_HOST: host, METRICS_TOKEN: token }: GatewayConfig,
+  port: number,
+  logger: Logger,
+): Promise<MetricsEndpoint> {
+  const reader = new PullReader();
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  const expected = digest(`Bearer ${token}`);
+  const mayRead = (authorization = '') =>
+    token === '' || timingSafeEqual(digest(authorization.trim()), expected);
+
+  async function text(): Promise<string> {
+    const { resourceMetrics, errors } = await reader.collect();
+    for (const err of errors) logger.warn({ err }, 'a metric could not be read');
+    return serializer.serialize(resourceMetrics);
+  }
+
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+    const [path] = (request.url ?? '').split('?', 1);
+    if (path !== '/metrics') return response.writeHead(404).end();
+    if (!mayRead(request.headers.authorization))
+      return response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+    if (request.method !== 'GET') return response.writeHead(405, { allow: 'GET' }).end();
+    text().then(
+      (body) => response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8').end(body),
+      (err: unknown) => {
+        logger.error({ err }, 'the metrics could not be read');
+        response.writeHead(500).end();
+      },
+    );
+    return undefined;
+  });
+  const bound = await listen(server, port, host);
+  const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return {
+    reader,
+    url: `http://${reached.includes(':') ? `[${reached}]` : reached}:${bound}/metrics`,
+    [Symbol.asyncDispose]: () => closeServer(server, 1_000),
+  };
+}
