@@ -55,3 +55,8 @@ export function formatClientError(error: GraphQLFormattedError, production: bool
   const extensions = { code, ...(kind ? { kind } : {}), ...(details ? { details } : {}) };
   return { message, ...where, extensions };
 }
+
+/** Equal errors are told once: their number would tell who guesses how many guesses were wrong. */
+export const withoutRepetition = (errors: readonly GraphQLFormattedError[]): GraphQLFormattedError[] => [
+  ...new Map(errors.map((error) => [JSON.stringify(error), error])).values(),
+];

@@ -11,7 +11,17 @@ export interface Outcome {
   readonly codes: readonly unknown[];
   /** The whole answer as it came. */
   readonly text: string;
+  /** Of the processor, at both ends: what it costs, whatever else the machine does. */
   readonly milliseconds: number;
+}
+
+/** Milliseconds of the processor that this process takes from now on. */
+export function stopwatch(): () => number {
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  };
 }
 
 export type Transport = 'HTTP' | 'event stream' | 'deferred parts' | 'WebSocket';
@@ -43,7 +53,7 @@ export class Attacker {
 
   /** Any body, as JSON unless it is text already. */
   async post(body: unknown, token?: string, headers: Record<string, string> = {}): Promise<Outcome> {
-    const started = performance.now();
+    const taken = stopwatch();
     const response = await fetch(this.platform.gateway.url, {
       method: 'POST',
       headers: {
@@ -55,19 +65,19 @@ export class Attacker {
       signal: AbortSignal.timeout(20_000),
     });
     const text = await response.text();
-    return { status: response.status, text, codes: codesIn(text), milliseconds: performance.now() - started };
+    return { status: response.status, text, codes: codesIn(text), milliseconds: taken() };
   }
 
   async #overSocket(attack: Attack, token?: string): Promise<Outcome> {
     const socket = await Socket.open(this.platform, token ? { authorization: `Bearer ${token}` } : undefined);
-    const started = performance.now();
+    const [started, taken] = [performance.now(), stopwatch()];
     socket.send({ id: '1', type: 'subscribe', payload: attack });
     let closed: { code: number; reason: string } | undefined;
     void socket.closed.then((how) => {
       closed = how;
     });
     while (!closed && socket.unread === 0 && performance.now() - started < 20_000) await sleep(1);
-    const milliseconds = performance.now() - started;
+    const milliseconds = taken();
     if (closed) return { status: 0, text: closed.reason, codes: [closed.code], milliseconds };
     const { payload } = await socket.any();
     await socket.close();
@@ -76,8 +86,8 @@ export class Attacker {
     return { status: 0, text, codes: errors.map((each) => each.extensions?.code), milliseconds };
   }
 
-  /** The fastest of several attempts: how long the work takes, whatever else the machine does. */
-  async fastest(transport: Transport, attack: Attack, attempts = 5): Promise<Outcome> {
+  /** The cheapest of several attempts. */
+  async cheapest(transport: Transport, attack: Attack, attempts = 5): Promise<Outcome> {
     const outcomes: Outcome[] = [];
     for (let attempt = 0; attempt < attempts; attempt += 1) outcomes.push(await this.send(transport, attack));
     return outcomes.toSorted((one, other) => one.milliseconds - other.milliseconds)[0]!;

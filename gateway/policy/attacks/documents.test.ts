@@ -76,7 +76,7 @@ describe.each(transports)('over %s', (transport) => {
     ['a long string', `{ book(id: "${'x'.repeat(60_000)}") { id nope } }`],
     ['an unknown type in a variable', 'query ($x: Secret) { __typename }'],
   ])('%s is refused at once, in words that tell nothing', async (_, query) => {
-    const outcome = await attacker.fastest(transport, { query });
+    const outcome = await attacker.cheapest(transport, { query });
     expect([0, 400, 413]).toContain(outcome.status);
     expect(outcome.codes.length).toBeGreaterThan(0);
     expect(outcome.codes.filter((code) => code === undefined || code === 'INTERNAL_SERVER_ERROR')).toEqual(
@@ -126,6 +126,8 @@ describe.each(transports)('over %s', (transport) => {
     }
     for (const word of ['bookz', 'book', 'books', 'author', 'digits(of: 1)', 'addBook'])
       answers.add((await attacker.send(transport, { query: `{ ${word} { zz } }` })).text);
+    // One text, however many of the words were fields.
+    expect(answers.size).toBe(1);
     for (const answer of answers) {
       expect(answer).toContain(invalid);
       expect(answer).not.toMatch(secrets);

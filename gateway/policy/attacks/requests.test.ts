@@ -1,7 +1,7 @@
 /** Requests that are not what they say, too large, too slow, or from elsewhere. */
 import { gzipSync } from 'node:zlib';
 import { Platform, until } from '../../testing/platform.ts';
-import { Attacker, memory, open, secrets } from './attacker.ts';
+import { Attacker, memory, open, secrets, stopwatch } from './attacker.ts';
 
 let platform: Platform;
 let attacker: Attacker;
@@ -36,13 +36,13 @@ describe('bodies [12]', () => {
     headers: Record<string, string>,
     body: Buffer,
   ): Promise<{ status: number; milliseconds: number }> => {
-    const started = performance.now();
+    const taken = stopwatch();
     const { request, answer } = open(platform, {
       headers: { 'content-type': 'application/json', 'content-length': String(body.length), ...headers },
     });
     request.end(body);
     const { status } = await answer.catch(() => ({ status: 0 }));
-    return { status, milliseconds: performance.now() - started };
+    return { status, milliseconds: taken() };
   };
 
   test.each<[string, () => Buffer, number[]]>([
@@ -73,13 +73,13 @@ describe('bodies [12]', () => {
     ['with names of objects', () => Buffer.from('{"__proto__":{"query":"{ __typename }"}}'), [400]],
   ])('%s are refused at once', async (_, body, statuses) => {
     const bytes = body();
-    let fastest = Number.POSITIVE_INFINITY;
+    let cheapest = Number.POSITIVE_INFINITY;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const { status, milliseconds } = await answered({}, bytes);
       expect(statuses).toContain(status);
-      fastest = Math.min(fastest, milliseconds);
+      cheapest = Math.min(cheapest, milliseconds);
     }
-    expect(fastest).toBeLessThan(100);
+    expect(cheapest).toBeLessThan(100);
     expect(({} as { query?: unknown }).query).toBeUndefined();
   });
 
@@ -147,7 +147,7 @@ describe('the slow [17]', () => {
     const all = [...idle, ...dripping, ...bodies];
     for (const socket of all) socket.resume();
     expect(await attacker.serves()).toBe(true);
-    const { milliseconds } = await attacker.fastest('HTTP', { query: '{ __typename }' });
+    const { milliseconds } = await attacker.cheapest('HTTP', { query: '{ __typename }' });
     expect(milliseconds).toBeLessThan(100);
     await until(() => all.every(({ closed, destroyed }) => closed || destroyed));
   });

@@ -18,18 +18,19 @@ export class FixedClock {
 const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' });
 const keys = JSON.stringify({ keys: [await exportJWK(publicKey)] });
 
+/** Endless with `secondsLeft` null. */
 export function token(
   clock: FixedClock,
   claims: Record<string, unknown> = {},
-  secondsLeft = 300,
+  secondsLeft: number | null = 300,
   key = privateKey,
 ): Promise<string> {
   const now = Math.floor(clock.time / 1000);
-  return new SignJWT({ typ: 'access', sub: 'u1', sid: 's1', roles: ['reader'], ...claims })
+  const unsigned = new SignJWT({ typ: 'access', sub: 'u1', sid: 's1', roles: ['reader'], ...claims })
     .setProtectedHeader({ alg: 'EdDSA' })
-    .setIssuedAt(now)
-    .setExpirationTime(now + secondsLeft)
-    .sign(key);
+    .setIssuedAt(now);
+  if (secondsLeft !== null) unsigned.setExpirationTime(now + secondsLeft);
+  return unsigned.sign(key);
 }
 
 /** The subgraph `who`, whose routes a test answers. */
