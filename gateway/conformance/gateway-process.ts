@@ -12,6 +12,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** It is a Node process that ends when the channel to this one does. */
+  readonly endsWithParent?: boolean;
 }
 
 export interface Preset {
@@ -29,6 +31,7 @@ export const presets: Readonly<Record<'ours' | 'stock', Preset>> = {
     launch: (supergraph, port) => ({
       command: process.execPath,
       args: ['--disable-warning=ExperimentalWarning', here('../main.ts')],
+      endsWithParent: true,
       env: {
         SUPERGRAPH_PATH: supergraph,
         PORT: String(port),
@@ -107,14 +110,17 @@ export class GatewayProcess implements AsyncDisposable {
   }
 }
 
-function start({ command, args, env = {} }: Launch) {
-  const child = spawn(command, args, { env: environmentWith(env), stdio: ['ignore', 'pipe', 'pipe'] });
+function start({ command, args, env = {}, endsWithParent = false }: Launch) {
+  const child = spawn(command, args, {
+    env: environmentWith(env),
+    stdio: ['ignore', 'pipe', 'pipe', ...(endsWithParent ? (['ipc'] as const) : [])],
+  });
   let printed = '';
   const listen = (chunk: Buffer) => {
     printed = (printed + chunk).slice(-4_000);
   };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
+  child.stdout?.on('data', listen);
+  child.stderr?.on('data', listen);
   const ended = new Promise((resolve) => child.once('close', resolve).once('error', resolve));
   return { child, ended, output: () => printed };
 }

@@ -26,28 +26,36 @@ const usage = `Usage: node run.ts (--start ours|stock | --command "<command>" | 
 
 class UsageError extends Error {}
 
-const { values: given } = parseArgs({
-  options: {
-    start: { type: 'string' },
-    command: { type: 'string' },
-    gateway: { type: 'string' },
-    'socket-url': { type: 'string' },
-    path: { type: 'string', default: '/graphql' },
-    supergraph: { type: 'string' },
-    'first-port': { type: 'string', default: '0' },
-    host: { type: 'string', default: '127.0.0.1' },
-    without: { type: 'string', default: '' },
-    limits: { type: 'string', default: '' },
-    only: { type: 'string', default: '' },
-    wait: { type: 'string', default: '30000' },
-    list: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    failed: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const options = {
+  start: { type: 'string' },
+  command: { type: 'string' },
+  gateway: { type: 'string' },
+  'socket-url': { type: 'string' },
+  path: { type: 'string', default: '/graphql' },
+  supergraph: { type: 'string' },
+  'first-port': { type: 'string', default: '0' },
+  host: { type: 'string', default: '127.0.0.1' },
+  without: { type: 'string', default: '' },
+  limits: { type: 'string', default: '' },
+  only: { type: 'string', default: '' },
+  wait: { type: 'string', default: '30000' },
+  list: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  failed: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
 
-function gatewayOf(): SessionOptions['gateway'] {
+type Arguments = ReturnType<typeof argumentsOf>;
+
+function argumentsOf() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function gatewayOf(given: Arguments): SessionOptions['gateway'] {
   const { start, command, gateway, path, 'socket-url': socketUrl } = given;
   if ([start, command, gateway].filter(Boolean).length !== 1)
     throw new UsageError('Give one of --start, --command and --gateway');
@@ -58,15 +66,15 @@ function gatewayOf(): SessionOptions['gateway'] {
   return preset;
 }
 
-function withoutOf(): Capability[] {
-  const names = given.without.split(',').filter(Boolean);
+function withoutOf({ without }: Arguments): Capability[] {
+  const names = without.split(',').filter(Boolean);
   const isCapability = (name: string): name is Capability => name in capabilities;
   const unknown = names.filter((name) => !isCapability(name));
   if (unknown.length > 0) throw new UsageError(`--without: unknown ${unknown.join(', ')}`);
   return names.filter(isCapability);
 }
 
-function limitsOf(): Partial<Limits> {
+function limitsOf(given: Arguments): Partial<Limits> {
   const limits: Partial<Record<keyof Limits, number>> = {};
   for (const pair of given.limits.split(',').filter(Boolean)) {
     const [, name, milliseconds] = /^(patience|init|join|keepAlive|reload)=(\d+)$/.exec(pair) ?? [];
@@ -76,35 +84,49 @@ function limitsOf(): Partial<Limits> {
   return limits;
 }
 
-async function main(): Promise<number> {
+/** Rejects when the process is told to stop, so that everything that was opened is closed in order. */
+const interrupted = (running: AbortController): Promise<never> =>
+  new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        running.abort();
+        reject(new Error(`Stopped by ${signal}`));
+      });
+  });
+
+async function main(given: Arguments): Promise<number> {
   if (given.help) {
     console.log(usage);
     return 0;
   }
   const cases = suite.filter(({ id }) => id.includes(given.only));
+  if (cases.length === 0) throw new UsageError(`--only: no case has "${given.only}" in its id`);
   if (given.list) {
     for (const { id, title, needs = [] } of cases)
       console.log(`${id}: ${title}${needs.length > 0 ? ` [${needs.join(', ')}]` : ''}`);
     return 0;
   }
   await using session = await Session.open({
-    gateway: gatewayOf(),
+    gateway: gatewayOf(given),
     supergraph: given.supergraph,
     host: given.host,
     firstPort: Number(given['first-port']),
-    limits: limitsOf(),
-    without: withoutOf(),
+    limits: limitsOf(given),
+    without: withoutOf(given),
     start: Number(given.wait),
     onReady: (subgraphs, supergraph) => {
       if (given.gateway)
         console.error('The supergraph is written, its subgraphs serve:', { supergraph, ...subgraphs });
     },
   });
-  const results = await session.run(cases, {
+  const running = new AbortController();
+  const run = session.run(cases, {
+    signal: running.signal,
     onResult: (result) => {
       if (!given.json && (!given.failed || result.outcome === 'failed')) console.log(lineOf(result));
     },
   });
+  const results = await Promise.race([run, interrupted(running)]);
   console.log(
     given.json ? JSON.stringify({ totals: totalsOf(results), results }, null, 2) : `\n${tableOf(results)}`,
   );
@@ -112,8 +134,9 @@ async function main(): Promise<number> {
 }
 
 try {
-  process.exitCode = await main();
+  process.exit(await main(argumentsOf()));
 } catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : error);
-  process.exitCode = 2;
+  const words = error instanceof Error ? error.message : String(error);
+  console.error(error instanceof UsageError ? `${words}\n\n${usage}` : words);
+  process.exit(2);
 }

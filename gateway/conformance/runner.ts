@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly without: ReadonlySet<Capability>;
   /** For one case, beside the limit that it waits for. Milliseconds. */
   readonly caseTimeout?: number;
+  /** No further case begins once it is aborted, and what the running one says is no longer told. */
+  readonly signal?: AbortSignal;
   readonly onResult?: (result: CaseResult) => void;
 }
 
@@ -35,6 +37,7 @@ export async function runCases(options: RunOptions): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
   for (const each of options.cases) {
     const result = await runCase(each, options);
+    if (options.signal?.aborted) break;
     options.onResult?.(result);
     results.push(result);
   }
