@@ -283,10 +283,10 @@ export class Connection {
     const subscription = new SocketSubscription(this, id);
     const { config, desk, telemetry } = this.#options;
     this.#subscribes += 1;
-    if (this.#subscriptions.size >= config.SUBSCRIPTIONS_PER_SOCKET)
-      return subscription.refuse('TOO_MANY_SUBSCRIPTIONS', 'Too many subscriptions on this connection');
     if (this.#subscribes > config.SUBSCRIBES_PER_SECOND)
       return subscription.refuse('RATE_LIMITED', 'Too much at once: try again later');
+    if (this.#subscriptions.size >= config.SUBSCRIPTIONS_PER_SOCKET)
+      return subscription.refuse('TOO_MANY_SUBSCRIPTIONS', 'Too many subscriptions on this connection');
     this.#subscriptions.set(id, subscription);
     const requestId = newId();
     const traceparent = payload.extensions?.traceparent;

@@ -14,7 +14,7 @@ describe.each(forms)('%s', (form) => {
       MESSAGES_PER_SECOND: '40',
       REVOCATIONS_FROM: 'books:/ended',
       REVOCATIONS_POLL: '50ms',
-      SUBSCRIBES_PER_SECOND: '30',
+      SUBSCRIBES_PER_SECOND: '10',
       ORIGINS: 'https://app.example',
     });
   });
@@ -147,24 +147,27 @@ describe.each(forms)('%s', (form) => {
 
   test('1008: a flood of messages, pings included, protocol pings too', async () => {
     const flood = await Socket.open(platform);
-    for (let count = 0; count < 50; count += 1) flood.send({ type: 'ping' });
+    for (let count = 0; count < 100; count += 1) flood.send({ type: 'ping' });
     expect((await flood.closed).code).toBe(1008);
     const raw = new WebSocket(platform.gateway.url.replace('http', 'ws'), 'graphql-transport-ws');
     await new Promise((resolve) => raw.once('open', resolve));
-    for (let count = 0; count < 50; count += 1) raw.ping();
+    for (let count = 0; count < 100; count += 1) raw.ping();
     expect(await new Promise((resolve) => raw.once('close', resolve))).toBe(1008);
   });
 
   test('too many subscribes within a second are refused, and the socket stays', async () => {
     const socket = await Socket.open(platform);
-    const unknown = 'subscription { unknown }';
-    for (let count = 1; count <= 31; count += 1) {
-      socket.subscribe(String(count), unknown);
-      await socket.next('error', String(count)).then(({ payload }) => {
-        const [{ extensions }] = payload as [{ extensions: { code: string } }];
-        expect(extensions.code).toBe(count <= 30 ? 'GRAPHQL_VALIDATION_FAILED' : 'RATE_LIMITED');
-      });
+    // A second may end in between: then it is two times ten that are let through.
+    for (let id = 1; id <= 21; id += 1) socket.subscribe(String(id), 'subscription { unknown }');
+    const codes: string[] = [];
+    while (codes.length < 21) {
+      const [{ extensions }] = (await socket.next('error')).payload as [{ extensions: { code: string } }];
+      codes.push(extensions.code);
     }
+    expect(codes.filter((code) => code !== 'RATE_LIMITED').length).toBeGreaterThanOrEqual(10);
+    expect(codes.filter((code) => code === 'RATE_LIMITED').length).toBeGreaterThanOrEqual(1);
+    socket.send({ type: 'ping' });
+    await socket.next('pong');
     await socket.close();
   });
 
@@ -294,11 +297,11 @@ describe('how many may come', () => {
 
   test('when too many come back at once, most are told to come a little later, not all at the same time', async () => {
     await using platform = await Platform.start('in memory', { CONNECTIONS_PER_SECOND: '5' });
-    const sockets = Array.from({ length: 15 }, () => new Socket(platform));
+    const sockets = Array.from({ length: 40 }, () => new Socket(platform));
     const told: unknown[] = [];
     for (const { closed } of sockets) void closed.then(({ code, reason }) => told.push([code, reason]));
-    await until(() => told.length >= 8);
-    expect(told.length).toBeLessThanOrEqual(10);
+    await until(() => told.length >= 15);
+    expect(told.length).toBeLessThanOrEqual(35);
     for (const each of told) expect(each).toEqual([1013, expect.stringContaining('retryAfter')]);
     expect(new Set(told.map(String)).size).toBeGreaterThan(1);
     await Promise.all(sockets.map((socket) => socket.close()));
