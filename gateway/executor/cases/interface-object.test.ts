@@ -21,7 +21,8 @@ describe('@interfaceObject', () => {
   const graph = federated(
     {
       library: `
-        type Query { media: [Media]  film: Film  songs: [Song!] }
+        type Query { media: [Media]  film: Film  songs: [Song!]  either: [Either] }
+        union Either = Film | Song
         interface Media @key(fields: "id") { id: ID!  title: String }
         type Film implements Media @key(fields: "id") { id: ID!  title: String  minutes: Int }
         type Song implements Media @key(fields: "id") { id: ID!  title: String  bars: Int }`,
@@ -42,7 +43,7 @@ describe('@interfaceObject', () => {
         },
       },
     },
-    { roots: { media: [f, s, u], film: f, songs: [s, u], best: s, top: [f, u] }, entities },
+    { roots: { media: [f, s, u], film: f, songs: [s, u], either: [u, f], best: s, top: [f, u] }, entities },
   );
   test('its field on the interface', () => graph.agrees('{ media { stars } }'));
   test('its field on a type of the interface', () =>
@@ -62,6 +63,16 @@ describe('@interfaceObject', () => {
     ));
   test('its field that requires one of the interface', () =>
     graph.agrees('{ media { verdict } top { verdict title } }'));
+  test('its field that requires one of the interface, for one type alone', () =>
+    graph.agrees('{ media { ... on Film { verdict } title } }'));
+  test('the same beside a field for all types', () =>
+    graph.agrees(
+      '{ media { stars ... on Film { verdict } } film { similar { stars ... on Song { verdict } } } }',
+    ));
+  test('the true type stays, in a union', () =>
+    graph.agrees('{ either { ... on Film { __typename stars } ... on Song { verdict } } }'));
+  test('the true type stays, there and back', () =>
+    graph.agrees('{ best { similar { ... on Film { __typename verdict } ... on Song { bars } } } }'));
   test('fragments of the interface on itself', () =>
     graph.agrees(
       '{ top { ...M } media { ...M } } fragment M on Media { id stars ... on Media { reviews { text } } }',
