@@ -9,7 +9,12 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
-import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import {
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  OperationTypeNode,
+} from 'graphql';
 import type { Logger } from 'pino';
 import { closed } from '#shared/runtime/server/http-server.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
