@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { MetricReader } from '@opentelemetry/sdk-metrics';
+import { MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Logger } from 'pino';
 import { closeServer, listen } from '#shared/runtime/server/http-server.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
@@ -20,6 +20,20 @@ export interface MetricsEndpoint extends AsyncDisposable {
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+const UNITS: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
+
+/** Prometheus has no word for units beside the name. */
+const withUnits = ({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics => ({
+  resource,
+  scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({
+    scope,
+    metrics: metrics.map((each) => {
+      const { name, unit } = each.descriptor;
+      return { ...each, descriptor: { ...each.descriptor, name: `${name}${UNITS[unit] ?? ''}` } };
+    }),
+  })),
+});
+
 export async function serveMetrics(
   { METRICS_HOST: host, METRICS_TOKEN: token }: GatewayConfig,
   port: number,
@@ -34,7 +48,7 @@ export async function serveMetrics(
   async function text(): Promise<string> {
     const { resourceMetrics, errors } = await reader.collect();
     for (const err of errors) logger.warn({ err }, 'a metric could not be read');
-    return serializer.serialize(resourceMetrics);
+    return serializer.serialize(withUnits(resourceMetrics));
   }
 
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {

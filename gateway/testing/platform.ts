@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { composeServices } from '@apollo/composition';
 import { parse } from 'graphql';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { systemClock } from '#shared/kernel/time.ts';
 import { parseInternalSecrets } from '#shared/runtime/internal-auth.ts';
 import { type ServedSubgraph, serveSubgraph } from '#shared/runtime/server/subgraph-server.ts';
@@ -67,7 +67,8 @@ export class Platform implements AsyncDisposable {
     this.#resources = parts.resources;
   }
 
-  static async start(form: Form, env: Record<string, string> = {}): Promise<Platform> {
+  /** `log`: where the gateway writes, and the subgraphs that are served. */
+  static async start(form: Form, env: Record<string, string> = {}, log: Logger = logger): Promise<Platform> {
     const resources = new AsyncDisposableStack();
     const world = new World();
     const locals = toySubgraphs(world);
@@ -75,7 +76,7 @@ export class Platform implements AsyncDisposable {
     resources.defer(() => rm(folder, { recursive: true }));
     const served = new Map<string, ServedSubgraph>();
     const secrets = parseInternalSecrets(INTERNAL_SECRETS);
-    const serving = { host: '127.0.0.1', port: 0, secrets, clock: systemClock, logger };
+    const serving = { host: '127.0.0.1', port: 0, secrets, clock: systemClock, logger: log };
     for (const [name, local] of form === 'split' ? locals : [])
       served.set(name, resources.use(await serveSubgraph({ ...serving, local })));
     const urls = [...served].map(([name, { url }]) => `${name}=${url}`).join(',');
@@ -94,7 +95,7 @@ export class Platform implements AsyncDisposable {
     });
     const localSubgraphs = form === 'in memory' ? { localSubgraphs: locals } : {};
     const gateway = resources.use(
-      await startGateway({ config, ...localSubgraphs, logger, clock: systemClock }),
+      await startGateway({ config, ...localSubgraphs, logger: log, clock: systemClock }),
     );
     return new Platform({
       world,
