@@ -58,7 +58,9 @@ export class Follower {
       { query: document, variables: { shipmentId: this.#shipmentId, after: this.#cursor } },
       {
         next: ({ data }) => {
-          if (over || !data) return;
+          if (over) return;
+          // What is joined to an event could not be had, and the event with it: it is asked for again.
+          if (!data) return again();
           const { id, cursor } = (data as unknown as Event).trackingEvents;
           this.seen.push(id);
           this.#cursor = cursor;
@@ -88,6 +90,9 @@ export class Follower {
   difference(log: ReadonlyMap<string, readonly string[]>): string {
     const truth = log.get(this.#shipmentId) ?? [];
     const at = truth.findIndex((id, index) => this.seen[index] !== id);
-    return `${this.#shipmentId}: saw ${this.seen.length} of ${truth.length}, differs at ${at}`;
+    const repeated = this.seen.length - new Set(this.seen).size;
+    const unknown = this.seen.filter((id) => !truth.includes(id)).length;
+    const missed = truth.filter((id) => !this.seen.includes(id)).length;
+    return `${this.#shipmentId}: saw ${this.seen.length} of ${truth.length}, differs at ${at}: ${repeated} repeated, ${unknown} not in the log, ${missed} missed`;
   }
 }
