@@ -192,6 +192,14 @@ describe('@defer', () => {
       ['in', ['book', 'author']],
     ]);
   });
+  test('within a deferred in a list asks each subgraph once', async () => {
+    graph.forget();
+    const all = await parts('{ books { id ... @defer { blurb author { id ... @defer { name } } } } }');
+    expect(together(all).data).toMatchObject({
+      books: [{ author: { name: 'Ada' } }, { author: { name: 'Ada' } }],
+    });
+    expect(graph.fetches.filter((each) => each === 'authors')).toHaveLength(1);
+  });
   test('an error within it comes with it, under its whole path', async () => {
     failing = true;
     const [first, ...later] = await parts('{ books { title ... @defer { must } } }');

@@ -123,7 +123,6 @@ describe('@requires with arguments', () => {
   test('asks with them', () => graph.agrees('{ trip { fee } }'));
   test('beside the same field with other arguments', () =>
     graph.agrees('{ trip { price(currency: USD) eur: price(currency: EUR) fee } }'));
-  test('twice with different ones', () => graph.agrees('{ trip { fee tax } }'));
   test('with variables of the client beside it', () =>
     graph.agrees('query ($in: Currency!) { trip { price(currency: $in) fee } }', { in: 'USD' }));
 });
