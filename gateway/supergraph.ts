@@ -171,7 +171,8 @@ export class Supergraph implements AsyncDisposable {
       planner: new QueryPlanner(model, { incrementalDelivery: { enableDefer: true } }),
       clients,
       overrideShares: overrideShares(sdl),
-      onFailure: (subgraph, err) => logger.warn({ err, subgraph }, 'a subgraph gave no answer'),
+      onFailure: (subgraph, err, requestId) =>
+        logger.warn({ err, subgraph, requestId }, 'a subgraph gave no answer'),
     });
     return { id: idOf(sdl), apiSchema, schema, supergraphSchema, executor, clients };
   }

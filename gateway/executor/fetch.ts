@@ -39,7 +39,7 @@ export interface Run {
   readonly deadline: number;
   readonly notes: Notes;
   /** Told of each subgraph that failed. */
-  readonly onFailure: (subgraph: string, error: unknown) => void;
+  readonly onFailure: (subgraph: string, error: unknown, requestId: string) => void;
   readonly observer?: RunObserver | undefined;
 }
 
@@ -282,7 +282,7 @@ async function ask(
   } catch (error) {
     const code = error instanceof SubgraphFailure ? error.code : 'SUBGRAPH_UNAVAILABLE';
     watched?.ended(signal.aborted ? 'abandoned' : code, 0);
-    if (!signal.aborted) run.onFailure(client.name, error);
+    if (!signal.aborted) run.onFailure(client.name, error, requestId);
     return {
       errors: [{ message: `Part of the answer is missing: ${client.name} failed`, extensions: { code } }],
     };

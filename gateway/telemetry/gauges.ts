@@ -97,15 +97,33 @@ function keepClients(book: Book, { clients }: FigureSources): void {
     {
       'gateway.subgraph.requests': ['gauge', 'Requests to subgraphs, on their way or waiting for a place'],
       'gateway.subgraph.shared': ['counter', 'Fetches answered together with an equal one on its way'],
-      'gateway.subgraph.breaker': ['gauge', '1 for the state that the breaker of a subgraph is in'],
+      'gateway.subgraph.breaker': [
+        'gauge',
+        'Breakers of a subgraph in each state: one for each address that it has',
+      ],
     },
     (observe) => {
-      for (const { name: subgraph, figures } of clients()) {
-        observe['gateway.subgraph.requests'](figures.running, { subgraph, state: 'running' });
-        observe['gateway.subgraph.requests'](figures.waiting, { subgraph, state: 'waiting' });
-        observe['gateway.subgraph.shared'](figures.shared, { subgraph });
+      // A subgraph has a client for each of its addresses.
+      for (const [subgraph, all] of Map.groupBy(clients(), ({ name }) => name)) {
+        const sum = (figure: (of: ClientFigures) => number) =>
+          all.reduce((total, { figures }) => total + figure(figures), 0);
+        observe['gateway.subgraph.requests'](
+          sum(({ running }) => running),
+          { subgraph, state: 'running' },
+        );
+        observe['gateway.subgraph.requests'](
+          sum(({ waiting }) => waiting),
+          { subgraph, state: 'waiting' },
+        );
+        observe['gateway.subgraph.shared'](
+          sum(({ shared }) => shared),
+          { subgraph },
+        );
         for (const state of BREAKER)
-          observe['gateway.subgraph.breaker'](figures.breaker === state ? 1 : 0, { subgraph, state });
+          observe['gateway.subgraph.breaker'](
+            sum(({ breaker }) => (breaker === state ? 1 : 0)),
+            { subgraph, state },
+          );
       }
     },
   );

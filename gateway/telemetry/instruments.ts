@@ -42,9 +42,9 @@ export class Instruments {
     if (!known) this.#planDuration.record(took / 1_000);
   }
 
-  ended({ transport, operation, outcome, took }: TraceRecord): void {
-    if (transport === 'event') {
-      this.#eventDuration.record(took / 1_000, { subgraph: operation });
+  ended({ transport, operation, subgraph, outcome, took }: TraceRecord): void {
+    if (subgraph !== undefined) {
+      this.#eventDuration.record(took / 1_000, { subgraph });
       return;
     }
     this.#requests.add(1, { operation, transport, outcome });

@@ -37,7 +37,6 @@ describe('the trace of a request in the log', () => {
         stages: {
           identify: milliseconds,
           validate: milliseconds,
-          admit: milliseconds,
           plan: milliseconds,
           fetch: milliseconds,
           shape: milliseconds,
@@ -81,7 +80,7 @@ describe('the trace of a request in the log', () => {
     expect(event).toMatchObject({
       transport: 'event',
       requestId: asked?.requestId,
-      operation: 'reviews',
+      subgraph: 'reviews',
       fetches: [{ subgraph: 'books', entities: 1 }],
     });
     expect(lines.of('subscribe')).toMatchObject([{ requestId: asked?.requestId }]);

@@ -18,6 +18,8 @@ export interface MetricsEndpoint extends AsyncDisposable {
   readonly url: string;
 }
 
+const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const UNITS: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
@@ -67,6 +69,8 @@ export async function serveMetrics(
     return undefined;
   });
   const bound = await listen(server, port, host);
+  if (token === '' && !LOOPBACK.test(host))
+    logger.warn({ host }, 'whoever reaches the port of the metrics may read them');
   const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return {
     reader,

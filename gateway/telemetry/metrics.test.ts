@@ -1,9 +1,17 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hashOf } from '../policy/trusted-documents.ts';
 import { Platform, until } from '../testing/platform.ts';
 import { Socket } from '../testing/socket.ts';
 import { parsePrometheus, type Sample, sampled } from './testing/prometheus.ts';
 
 const METRICS_PORT = '0';
+
+async function temporaryFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'telemetry-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
 
 async function metricsOf({ gateway }: Platform): Promise<Sample[]> {
   const response = await fetch(gateway.metricsUrl ?? '');
@@ -144,6 +152,19 @@ test('with a token only who shows it may read', async () => {
   expect(await status({})).toBe(401);
   expect(await status({ authorization: 'Bearer let-me-rea' })).toBe(401);
   expect(await status({ authorization: 'Bearer let-me-read' })).toBe(200);
+});
+
+test('where documents are trusted, only their operations have a name', async () => {
+  const trusted = 'query Shelf { books { title } }';
+  await using folder = await temporaryFolder();
+  const TRUSTED_DOCUMENTS_PATH = join(folder.path, 'trusted.json');
+  await writeFile(TRUSTED_DOCUMENTS_PATH, JSON.stringify({ [hashOf(trusted)]: trusted }));
+  await using platform = await Platform.start('in memory', { METRICS_PORT, TRUSTED_DOCUMENTS_PATH });
+  await platform.query(trusted);
+  await platform.query('query Mine { books { title } }');
+  const samples = await metricsOf(platform);
+  const requests = (operation: string) => sampled(samples, 'gateway_requests_total', { operation });
+  expect([requests('Shelf'), requests('Mine'), requests('other')]).toEqual([1, undefined, 1]);
 });
 
 test('names that clients make up do not grow without end', async () => {

@@ -40,7 +40,7 @@ export interface RequestObserver extends RunObserver {
   transport: Transport;
   /** The stage that ends now began where the one before ended. */
   stage(name: Stage): void;
-  /** It was found valid and may run. */
+  /** It was found valid, and policy lets it run. */
   admitted(operation: OperationDefinitionNode): void;
   /** What the client is told went wrong; may be called more than once. */
   failed(errors: readonly unknown[]): void;
@@ -48,4 +48,5 @@ export interface RequestObserver extends RunObserver {
   end(status?: number): void;
 }
 
-export type Stage = 'identify' | 'validate' | 'admit' | 'plan' | 'fetch' | 'shape' | 'answer';
+/** `validate` is what the language and policy say of the operation; `answer`, from the result to its last byte. */
+export type Stage = 'identify' | 'validate' | 'plan' | 'fetch' | 'shape' | 'answer';

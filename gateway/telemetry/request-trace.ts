@@ -3,6 +3,7 @@
  * a variable, no text of a document or an error, and nothing of the viewer.
  */
 import type { OperationDefinitionNode } from 'graphql';
+import { OTHER } from './bounded-names.ts';
 import type { Instruments } from './instruments.ts';
 import type { Fault, FetchObserver, RequestObserver, Stage, StartedFetch, Transport } from './observer.ts';
 import type { RequestSpans } from './spans.ts';
@@ -22,7 +23,10 @@ export interface TraceRecord {
   readonly traceId: string | undefined;
   readonly transport: Transport;
   readonly type: string | undefined;
-  readonly operation: string;
+  /** `other` where it was never found valid. */
+  readonly operation: string | undefined;
+  /** Where an event came from. */
+  readonly subgraph: string | undefined;
   readonly outcome: string;
   readonly status: number | undefined;
   readonly took: number;
@@ -78,7 +82,7 @@ export class RequestTrace implements RequestObserver {
   }
 
   admitted(operation: OperationDefinitionNode): void {
-    this.stage('admit');
+    this.stage('validate');
     this.#operation = operation;
   }
 
@@ -117,6 +121,10 @@ export class RequestTrace implements RequestObserver {
     if (errors.length > 0) this.#outcome ??= this.#host.codeOf(first?.extensions?.code);
   }
 
+  get #operationName(): string {
+    return this.#operation ? this.#host.nameOf(this.#operation) : OTHER;
+  }
+
   end(status?: number): void {
     this.stage('answer');
     const { requestId, traceId, subgraph } = this.#origin;
@@ -126,7 +134,8 @@ export class RequestTrace implements RequestObserver {
       traceId: this.#spans?.traceId ?? traceId,
       transport: this.transport,
       type: this.#operation?.operation,
-      operation: subgraph ?? (this.#operation ? this.#host.nameOf(this.#operation) : 'other'),
+      operation: subgraph === undefined ? this.#operationName : undefined,
+      subgraph,
       outcome: this.#outcome ?? refused,
       status,
       took: this.#stageBegan - this.#began,

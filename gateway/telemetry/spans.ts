@@ -65,10 +65,11 @@ export class RequestSpans {
     };
   }
 
-  end({ transport, type, operation, outcome, status, plan }: TraceRecord): void {
-    this.#root.updateName(`${type ?? transport} ${operation}`);
+  end({ transport, type, operation, subgraph, outcome, status, plan }: TraceRecord): void {
+    this.#root.updateName(`${type ?? transport} ${operation ?? subgraph}`);
     const attributes: Attributes = { 'gateway.transport': transport, 'gateway.outcome': outcome };
-    if (type) {
+    if (subgraph) attributes['gateway.subgraph'] = subgraph;
+    if (type && operation) {
       attributes['graphql.operation.type'] = type;
       attributes['graphql.operation.name'] = operation;
     }

@@ -5,10 +5,11 @@
 import type { Meter, Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { newId } from '#shared/kernel/ids.ts';
+import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
 import { TrustedDocuments } from '../policy/trusted-documents.ts';
 import type { LiveOperation } from '../subscriptions/live-operation.ts';
-import { BoundedNames, OTHER, operationNames } from './bounded-names.ts';
+import { BoundedNames, operationNames } from './bounded-names.ts';
 import { type FigureSources, keepGauges } from './gauges.ts';
 import { Instruments } from './instruments.ts';
 import type { RequestObserver, Transport } from './observer.ts';
@@ -50,8 +51,7 @@ export interface TelemetryOptions {
 export async function openTelemetry({ config, logger }: TelemetryOptions): Promise<Telemetry> {
   await using opened = new AsyncDisposableStack();
   const outlets = await openOutlets(config, logger, opened);
-  const watch = new GatewayTelemetry({ config, logger }, outlets, opened.move());
-  return watch;
+  return new GatewayTelemetry({ config, logger }, outlets, opened.move());
 }
 
 /** The SDK is loaded only where it is used. */
@@ -111,7 +111,7 @@ class GatewayTelemetry implements Telemetry {
     this.#host = {
       instruments: outlets.meter && new Instruments(outlets.meter),
       nameOf: ({ name }) => (name ? operations.of(name.value) : 'anonymous'),
-      codeOf: (code) => (typeof code === 'string' ? codes.of(code) : OTHER),
+      codeOf: (code) => codes.of(typeof code === 'string' ? code : INTERNAL_SERVER_ERROR),
       ended: (record) => this.#log.write(record),
     };
   }

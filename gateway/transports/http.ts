@@ -67,7 +67,7 @@ function identifyRequest(request: IncomingMessage, response: ServerResponse, log
 }
 
 const ALLOWED_HEADERS =
-  'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id';
+  'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id,traceparent';
 
 /** True where the request was a browser's question whether it may ask, and is answered. */
 function cors(request: IncomingMessage, response: ServerResponse, allowed: readonly string[]): boolean {
