@@ -92,3 +92,11 @@ function fill(target: Record<string, unknown>, source: Readonly<Record<string, u
     else target[key] = value;
   }
 }
+
+/** Data whatever the order of its fields: that of parts is their own. */
+export const sorted = ({ data }: FormattedExecutionResult): string => JSON.stringify(data, byKey, 1);
+
+const byKey = (_: string, value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+    : value;

@@ -4,7 +4,6 @@
  */
 import fc from 'fast-check';
 import {
-  type FormattedExecutionResult,
   type GraphQLCompositeType,
   type GraphQLSchema,
   getNamedType,
@@ -16,7 +15,7 @@ import {
   validate,
 } from 'graphql';
 import { federated, places, type Thing } from './federated.ts';
-import { askForParts, together } from './parts.ts';
+import { askForParts, sorted, together } from './parts.ts';
 
 const article = (id: string, rest: Thing): Record<string, unknown> => ({
   __typename: 'Article',
@@ -229,12 +228,6 @@ const variables = [
   { yes: true, word: 'w' },
   { yes: false, no: true, word: null, times: null },
 ];
-
-const sorted = (answer: FormattedExecutionResult) => JSON.stringify(answer.data, byKey, 1);
-const byKey = (_: string, value: unknown) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
-    : value;
 
 /** Hard ones, each for what it is named for. */
 const hard: readonly (readonly [string, string])[] = [
