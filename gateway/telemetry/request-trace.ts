@@ -55,6 +55,9 @@ export interface TraceOrigin {
   readonly subgraph?: string;
 }
 
+/** Begins the spans of a trace, at an instant of `performance.now()`. */
+export type SpansFrom = (origin: TraceOrigin, began: number) => RequestSpans;
+
 export class RequestTrace implements RequestObserver {
   transport: Transport;
   readonly #host: TraceHost;
@@ -68,10 +71,10 @@ export class RequestTrace implements RequestObserver {
   #outcome: string | undefined;
   #plan: 'known' | 'new' | undefined;
 
-  constructor(host: TraceHost, origin: TraceOrigin, spans: RequestSpans | undefined) {
+  constructor(host: TraceHost, origin: TraceOrigin, spansFrom: SpansFrom | undefined) {
     this.#host = host;
     this.#origin = origin;
-    this.#spans = spans;
+    this.#spans = spansFrom?.(origin, this.#began);
     this.transport = origin.transport;
   }
 
@@ -107,11 +110,12 @@ export class RequestTrace implements RequestObserver {
     return {
       traceparent: span ? span.traceparent : this.#origin.traceparent,
       ended: (failure, errors) => {
-        timing.took = performance.now() - began;
+        const now = performance.now();
+        timing.took = now - began;
         timing.outcome = failure ?? (errors > 0 ? 'errors' : 'ok');
         timing.errors = errors;
         this.#host.instruments?.fetchEnded(timing);
-        span?.end(timing);
+        span?.end(timing, now);
       },
     };
   }
@@ -144,7 +148,7 @@ export class RequestTrace implements RequestObserver {
       fetches: this.#fetches,
     };
     this.#host.instruments?.ended(record);
-    this.#spans?.end(record);
+    this.#spans?.end(record, this.#stageBegan);
     this.#host.ended(record);
   }
 }

@@ -21,22 +21,28 @@ const marked = (span: Span, outcome: string): Span =>
 
 export interface FetchSpan {
   readonly traceparent: string;
-  end(timing: FetchTiming): void;
+  end(timing: FetchTiming, ended: number): void;
 }
 
-/** All instants are `performance.now()`, which the SDK understands. */
+/** All instants are `performance.now()`. */
 export class RequestSpans {
   readonly #tracer: Tracer;
   readonly #root: Span;
   readonly #within: Context;
+  /** From that clock to the wall's, which may be set anew while the gateway runs. */
+  readonly #toWall = Date.now() - performance.now();
 
-  constructor(tracer: Tracer, origin: TraceOrigin, parent: SpanContext | undefined) {
+  constructor(tracer: Tracer, parent: SpanContext | undefined, origin: TraceOrigin, began: number) {
     this.#tracer = tracer;
     const kind = origin.transport === 'event' ? SpanKind.CONSUMER : SpanKind.SERVER;
     const attributes = { 'request.id': origin.requestId, 'gateway.transport': origin.transport };
     const above = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-    this.#root = tracer.startSpan('request', { kind, attributes }, above);
+    this.#root = tracer.startSpan('request', { kind, attributes, startTime: this.#at(began) }, above);
     this.#within = trace.setSpan(above, this.#root);
+  }
+
+  #at(instant: number): number {
+    return this.#toWall + instant;
   }
 
   get traceId(): string {
@@ -45,7 +51,7 @@ export class RequestSpans {
 
   planned(known: boolean, began: number, ended: number): void {
     if (known) return;
-    this.#tracer.startSpan('plan', { startTime: began }, this.#within).end(ended);
+    this.#tracer.startSpan('plan', { startTime: this.#at(began) }, this.#within).end(this.#at(ended));
   }
 
   fetch({ subgraph, entities, places }: FetchTiming, began: number): FetchSpan {
@@ -54,18 +60,18 @@ export class RequestSpans {
       attributes['gateway.fetch.entities'] = entities;
       attributes['gateway.fetch.places'] = places;
     }
-    const options = { kind: SpanKind.CLIENT, attributes, startTime: began };
+    const options = { kind: SpanKind.CLIENT, attributes, startTime: this.#at(began) };
     const span = this.#tracer.startSpan(`fetch ${subgraph}`, options, this.#within);
     return {
       traceparent: formatTraceparent(span.spanContext()),
-      end: ({ outcome, errors }) => {
+      end: ({ outcome, errors }, ended) => {
         span.setAttributes({ 'gateway.outcome': outcome, 'gateway.errors': errors });
-        marked(span, outcome).end();
+        marked(span, outcome).end(this.#at(ended));
       },
     };
   }
 
-  end({ transport, type, operation, subgraph, outcome, status, plan }: TraceRecord): void {
+  end({ transport, type, operation, subgraph, outcome, status, plan }: TraceRecord, ended: number): void {
     this.#root.updateName(`${type ?? transport} ${operation ?? subgraph}`);
     const attributes: Attributes = { 'gateway.transport': transport, 'gateway.outcome': outcome };
     if (subgraph) attributes['gateway.subgraph'] = subgraph;
@@ -76,6 +82,6 @@ export class RequestSpans {
     if (plan) attributes['gateway.plan'] = plan;
     if (status !== undefined) attributes['http.response.status_code'] = status;
     this.#root.setAttributes(attributes);
-    marked(this.#root, outcome).end();
+    marked(this.#root, outcome).end(this.#at(ended));
   }
 }

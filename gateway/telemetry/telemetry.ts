@@ -13,7 +13,7 @@ import { BoundedNames, operationNames } from './bounded-names.ts';
 import { type FigureSources, keepGauges } from './gauges.ts';
 import { Instruments } from './instruments.ts';
 import type { RequestObserver, Transport } from './observer.ts';
-import { RequestTrace, type TraceHost, type TraceOrigin } from './request-trace.ts';
+import { RequestTrace, type SpansFrom, type TraceHost, type TraceOrigin } from './request-trace.ts';
 import { RequestSpans } from './spans.ts';
 import { TraceLog } from './trace-log.ts';
 import { parseTraceparent } from './traceparent.ts';
@@ -130,7 +130,8 @@ class GatewayTelemetry implements Telemetry {
   }
 
   #begin(origin: TraceOrigin, parent?: ReturnType<typeof parseTraceparent>): RequestTrace {
-    const spans = this.#tracer && new RequestSpans(this.#tracer, origin, parent);
+    const tracer = this.#tracer;
+    const spans = tracer && ((...begun: Parameters<SpansFrom>) => new RequestSpans(tracer, parent, ...begun));
     return new RequestTrace(this.#host, origin, spans);
   }
 

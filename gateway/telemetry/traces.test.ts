@@ -2,13 +2,18 @@ import { createServer } from 'node:http';
 import { closeServer, listen } from '#shared/runtime/server/http-server.ts';
 import { forms, Platform } from '../testing/platform.ts';
 import { Socket } from '../testing/socket.ts';
-import { Collector } from './testing/collector.ts';
+import { Collector, type ReceivedSpan } from './testing/collector.ts';
 import { LogLines } from './testing/log-lines.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';
 const traceparent = `00-${TRACE}-${PARENT}-01`;
 const shelf = { query: 'query Shelf { books { title author { name } reviews { text } } }' };
+
+const liesWithin = (span: ReceivedSpan, root: ReceivedSpan): boolean =>
+  BigInt(root.startTimeUnixNano) <= BigInt(span.startTimeUnixNano) &&
+  BigInt(span.startTimeUnixNano) <= BigInt(span.endTimeUnixNano) &&
+  BigInt(span.endTimeUnixNano) <= BigInt(root.endTimeUnixNano);
 
 let collector: Collector;
 beforeEach(async () => {
@@ -45,7 +50,11 @@ describe.each(forms)('%s', (form) => {
     const below = ['plan', 'fetch books', 'fetch authors', 'fetch reviews'].map((name) =>
       collector.span(name),
     );
-    for (const span of below) expect(span).toMatchObject({ traceId: TRACE, parentSpanId: root.spanId });
+    for (const span of below) {
+      expect(span).toMatchObject({ traceId: TRACE, parentSpanId: root.spanId });
+      expect(liesWithin(span, root)).toBe(true);
+    }
+    expect(Math.abs(Number(root.endTimeUnixNano) / 1e6 - Date.now())).toBeLessThan(30_000);
     expect(collector.span('fetch authors').attributes).toMatchObject({
       'gateway.subgraph': 'authors',
       // Two authors wrote three books.
@@ -75,6 +84,22 @@ describe.each(forms)('%s', (form) => {
     const asked = collector.span('subscription Watch');
     expect(asked.attributes['gateway.transport']).toBe('websocket');
     expect(asked.attributes['request.id']).toBe(event.attributes['request.id']);
+  });
+
+  test('deferred parts belong to the trace of their request', async () => {
+    {
+      await using platform = await Platform.start(form, { OTLP_URL: collector.url });
+      const query = 'query Later { books { title ... @defer { author { name } } } }';
+      const response = await fetch(platform.gateway.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'multipart/mixed; deferSpec=20220824' },
+        body: JSON.stringify({ query }),
+      });
+      expect(await response.text()).toContain('"hasNext":false');
+    }
+    const root = collector.span('query Later');
+    expect(liesWithin(collector.span('fetch authors'), root)).toBe(true);
+    expect(collector.span('fetch authors').parentSpanId).toBe(root.spanId);
   });
 
   test('what a subgraph failed to answer is marked with its code', async () => {

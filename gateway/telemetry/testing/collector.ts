@@ -14,6 +14,8 @@ interface SentSpan {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
   readonly attributes: readonly Attribute[];
   readonly status: { readonly code?: number; readonly message?: string };
 }
