@@ -17,6 +17,7 @@ import {
 } from './contestants.ts';
 import { Client } from './load.ts';
 import { MeasuredProcess } from './measured-process.ts';
+import { compareInMemory } from './memory/compare.ts';
 import { deep, shallow } from './shop/operations.ts';
 import { composeShop, type SubgraphName, storeOf } from './shop/schemas.ts';
 import { figureOf, printTable, printVerdict, shown } from './table.ts';
@@ -44,10 +45,13 @@ const atOnce = Number(options['at-once']);
 const names = contestantNames.filter((name) => options.only.split(',').includes(name));
 const WARM_UP = 2_500;
 
-const wanted = positionals.length > 0 ? positionals : Object.keys(benches);
+const IN_MEMORY = 'in-memory';
+const wanted = positionals.length > 0 ? positionals : [...Object.keys(benches), IN_MEMORY];
 for (const name of wanted) {
-  if (!(name in benches)) throw new Error(`There is no bench "${name}"`);
-  await compare(name as BenchName);
+  if (name === IN_MEMORY)
+    await compareInMemory({ rounds, slot, atOnce, warmUp: WARM_UP, profile: options.profile });
+  else if (name in benches) await compare(name as BenchName);
+  else throw new Error(`There is no bench "${name}"`);
 }
 
 interface Runner {

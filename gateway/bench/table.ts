@@ -35,7 +35,7 @@ export function printTable(title: string, rows: readonly (readonly string[])[]):
   }
 }
 
-/** One line that says whether a figure is what it should be. */
+/** One line that says whether a figure is what it should be, where it should be anything. */
 export function printVerdict(
   what: string,
   value: Figure,
@@ -44,6 +44,12 @@ export function printVerdict(
 ): void {
   const { most = Number.POSITIVE_INFINITY, least = Number.NEGATIVE_INFINITY } = target;
   const met = value.median <= most && value.median >= least;
-  const wanted = target.most === undefined ? `at least ${least}` : `at most ${most}`;
-  console.log(`  ${met ? '✔' : '✘'} ${what}: ${shown(value, digits)}, aim: ${wanted}`);
+  const aims = [
+    ...(target.most === undefined ? [] : [`at most ${most}`]),
+    ...(target.least === undefined ? [] : [`at least ${least}`]),
+  ];
+  const mark = aims.length === 0 ? ' ' : met ? '✔' : '✘';
+  console.log(
+    `  ${mark} ${[`${what}: ${shown(value, digits)}`, ...aims.map((aim) => `aim: ${aim}`)].join(', ')}`,
+  );
 }
