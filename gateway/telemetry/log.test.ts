@@ -87,6 +87,20 @@ describe('the trace of a request in the log', () => {
   });
 });
 
+test('a subscription over an event stream is known by the id of its request', async () => {
+  const lines = new LogLines('debug');
+  await using platform = await Platform.start('in memory', {}, lines.logger);
+  const stream = await fetch(platform.gateway.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', 'x-request-id': requestId },
+    body: JSON.stringify({ query: 'subscription Watch { reviewNow { text } }' }),
+  });
+  await stream.body?.cancel();
+  const known = { requestId, operation: 'Watch' };
+  expect(lines.of('subscribe')).toMatchObject([known]);
+  expect(lines.of('request trace')).toMatchObject([{ ...known, transport: 'event-stream', status: 200 }]);
+});
+
 describe('where nobody is told', () => {
   /** Ports that this process connected to, other than the gateway's. */
   async function connections(env: Record<string, string>): Promise<Set<number>> {

@@ -47,11 +47,12 @@ export interface TelemetryOptions {
   readonly logger: Logger;
 }
 
-/** Opens what the configuration asks for. */
+/** Opens what the configuration asks for; rejects where the trusted documents cannot be read, or the port be opened. */
 export async function openTelemetry({ config, logger }: TelemetryOptions): Promise<Telemetry> {
+  const trusted = operationNames(TrustedDocuments.read(config.TRUSTED_DOCUMENTS_PATH).texts);
   await using opened = new AsyncDisposableStack();
   const outlets = await openOutlets(config, logger, opened);
-  return new GatewayTelemetry({ config, logger }, outlets, opened.move());
+  return new GatewayTelemetry(outlets, new TraceLog(config, logger), trusted, opened.move());
 }
 
 /** The SDK is loaded only where it is used. */
@@ -96,13 +97,12 @@ class GatewayTelemetry implements Telemetry {
   readonly #opened: AsyncDisposableStack;
   readonly #watched = new WeakMap<LiveOperation, LiveOperation>();
 
-  constructor({ config, logger }: TelemetryOptions, outlets: Outlets, opened: AsyncDisposableStack) {
+  constructor(outlets: Outlets, log: TraceLog, trusted: readonly string[], opened: AsyncDisposableStack) {
     this.metricsUrl = outlets.metricsUrl;
     this.#meter = outlets.meter;
     this.#tracer = outlets.tracer;
     this.#opened = opened;
-    this.#log = new TraceLog(config, logger);
-    const trusted = operationNames(TrustedDocuments.read(config.TRUSTED_DOCUMENTS_PATH).texts);
+    this.#log = log;
     const operations = new BoundedNames(
       /^[_A-Za-z]\w{0,63}$/,
       trusted.length > 0 ? { names: trusted } : { most: OPERATIONS },

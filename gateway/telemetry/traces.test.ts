@@ -86,6 +86,22 @@ describe.each(forms)('%s', (form) => {
     expect(asked.attributes['request.id']).toBe(event.attributes['request.id']);
   });
 
+  test('a subscription on a socket may name its trace, and is refused under its name', async () => {
+    {
+      await using platform = await Platform.start(form, { OTLP_URL: collector.url });
+      const socket = await Socket.open(platform);
+      const query = 'subscription Watch { reviewNow { text } nothing }';
+      socket.send({ id: '1', type: 'subscribe', payload: { query, extensions: { traceparent } } });
+      await socket.next('error', '1');
+    }
+    expect(collector.span('websocket other')).toMatchObject({
+      traceId: TRACE,
+      parentSpanId: PARENT,
+      status: { code: 0 },
+      attributes: { 'gateway.outcome': 'GRAPHQL_VALIDATION_FAILED' },
+    });
+  });
+
   test('deferred parts belong to the trace of their request', async () => {
     {
       await using platform = await Platform.start(form, { OTLP_URL: collector.url });
