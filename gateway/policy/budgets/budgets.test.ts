@@ -1,20 +1,35 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { pino } from 'pino';
 import { testDatabase } from '#shared/testing/postgres.ts';
+import { until } from '../../testing/platform.ts';
 import { Budgets } from './budgets.ts';
 import { networkOf, payerOf } from './payer.ts';
 import { type BudgetStore, BudgetsInPostgres, budgetsInMemory } from './store.ts';
 
 const logger = pino({ level: 'silent' });
 
+interface Counted extends BudgetStore {
+  readonly draws: () => number;
+  /** Until all that was asked is answered. */
+  readonly answered: () => Promise<unknown>;
+}
+
 /** Counts how often a store is asked. */
-function counted(store: BudgetStore): BudgetStore & { readonly draws: () => number } {
+function counted(store: BudgetStore): Counted {
   let draws = 0;
+  let last: Promise<unknown> = Promise.resolve();
   return {
     draw: (key, points) => {
       draws += 1;
-      return store.draw(key, points);
+      const answer = store.draw(key, points);
+      last = answer;
+      return answer;
     },
     draws: () => draws,
+    answered: async () => {
+      await last;
+      await breathe();
+    },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
@@ -88,13 +103,15 @@ describe.each(['memory', 'PostgreSQL'])('a budget in %s', (kind) => {
   });
 
   test('counts at once, and what was let pass while it drew is taken off', async () => {
-    await using budgets = budgetsOver(open());
+    const store = counted(open());
+    await using budgets = budgetsOver(store);
     const burst = Array.from({ length: 30 }, () => budgets.count('seven', 40));
     expect(burst).toEqual(Array(30).fill(0));
+    await store.answered();
     let passed = 30;
     while (passed < 100 && budgets.count('seven', 40) === 0) {
       passed += 1;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await store.answered();
     }
     expect(passed).toBe(40);
   });
@@ -122,8 +139,7 @@ test('a budget is whole again when its minute is over', async () => {
   };
   await using budgets = budgetsOver(quick);
   expect(await granted(budgets, 'one', 10, 10, 2)).toBe(1);
-  await new Promise((resolve) => setTimeout(resolve, 25));
-  expect(await granted(budgets, 'one', 10, 10, 2)).toBe(1);
+  await until(async () => (await budgets.spend('one', 10, 10)) === 0);
 });
 
 describe('who pays', () => {
