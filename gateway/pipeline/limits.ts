@@ -14,9 +14,6 @@ import {
   type ValidationRule,
 } from 'graphql';
 
-/** For the parser: tokens of one document. */
-export const MAX_TOKENS = 1_000;
-
 export interface DocumentLimits {
   readonly MAX_DEPTH: number;
   readonly MAX_ALIASES: number;
@@ -111,12 +108,3 @@ class Measuring {
 }
 
 const count = (directives: readonly DirectiveNode[] | undefined): number => directives?.length ?? 0;
-
-/** The only limit of transports that ask no policy. */
-export const selectionLimit: ValidationRule = documentLimits({
-  MAX_DEPTH: Number.POSITIVE_INFINITY,
-  MAX_ALIASES: Number.POSITIVE_INFINITY,
-  MAX_MUTATION_FIELDS: Number.POSITIVE_INFINITY,
-  MAX_DIRECTIVES: Number.POSITIVE_INFINITY,
-  MAX_SELECTIONS: 5_000,
-});

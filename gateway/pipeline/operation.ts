@@ -6,7 +6,6 @@ import {
   getOperationAST,
   getVariableValues,
   Kind,
-  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   OperationTypeNode,
   parse,
@@ -19,7 +18,6 @@ import { BAD_USER_INPUT } from '#shared/runtime/server/subgraph-executor.ts';
 import { GRAPHQL_VALIDATION_FAILED } from '../errors.ts';
 import type { Caller, DocumentRequest, Policy, ValidOperation } from '../policy/policy.ts';
 import type { Graph } from '../supergraph.ts';
-import { MAX_TOKENS, selectionLimit } from './limits.ts';
 
 export interface OperationRequest {
   readonly query: string;
@@ -178,22 +176,14 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   return false;
 }
 
-/** Without a policy: the operation, ready to be planned, or the errors for the client. */
+/** The same for what was admitted before, on another version of the supergraph: it is not paid for again. */
 export function prepareOperation(
+  policy: Policy,
   graph: Graph,
   request: OperationRequest,
-  production: boolean,
 ): Operation | readonly GraphQLError[] {
   try {
-    const document = parsed(request.query, MAX_TOKENS);
-    const rules = [
-      ...specifiedRules,
-      selectionLimit,
-      ...(production ? [NoSchemaIntrospectionCustomRule] : []),
-    ];
-    const faults = validate(graph.schema, document, rules, { maxErrors: MAX_ERRORS });
-    if (faults.length > 0) return faults.map((error) => coded(error, GRAPHQL_VALIDATION_FAILED));
-    return operationOf(graph, document, request);
+    return operationOf(graph, validDocument(graph, request.query, policy), request);
   } catch (error) {
     if (error instanceof OperationRefused) return error.errors;
     throw error;
@@ -230,11 +220,11 @@ export function hasConditionalSubscription(document: DocumentNode): boolean {
 }
 
 /** The same for a text; false where it is no document. */
-export function isConditionalSubscription(source: unknown): boolean {
+export function isConditionalSubscription(source: unknown, maxTokens = 1_000): boolean {
   if (typeof source !== 'string' || !/\bsubscription\b/.test(source) || !/@(include|skip)\b/.test(source))
     return false;
   try {
-    return hasConditionalSubscription(parse(source, { maxTokens: MAX_TOKENS, noLocation: true }));
+    return hasConditionalSubscription(parse(source, { maxTokens, noLocation: true }));
   } catch {
     return false;
   }

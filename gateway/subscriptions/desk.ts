@@ -129,7 +129,7 @@ export class SubscriptionDesk implements Disposable {
     const { policy, graphFor, telemetry, logger } = this.#options;
     try {
       const graph = graphFor(caller);
-      const prepared = prepareOperation(graph, { query, operationName, variables }, false);
+      const prepared = prepareOperation(policy, graph, { query, operationName, variables });
       if ('length' in prepared) return undefined;
       const valid = { graph, ...prepared };
       return compile({ ...valid, denied: policy.deniedFields(valid, caller) }, telemetry);
