@@ -170,6 +170,13 @@ export class Supergraph implements AsyncDisposable {
       apiSchema,
       planner: new QueryPlanner(model, { incrementalDelivery: { enableDefer: true } }),
       clients,
+      typesOf: new Map(
+        [...model.subgraphs()].map(({ name, schema: of }) => [
+          name,
+          new Set(of.types().map((type) => type.name)),
+        ]),
+      ),
+      interfaces: new Set(model.schema.interfaceTypes().map(({ name }) => name)),
       overrideShares: overrideShares(sdl),
       onFailure: (subgraph, err, requestId) =>
         logger.warn({ err, subgraph, requestId }, 'a subgraph gave no answer'),

@@ -11,6 +11,7 @@ import {
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
@@ -99,8 +100,19 @@ export class Executor {
 
   /** The same, with deferred fragments as later results. */
   executeIncrementally(source: OperationSource, options: RunOptions): AsyncGenerator<IncrementalResult> {
-    const { prepared, run } = this.#begin(source, options, true);
+    const { prepared, run } = this.#begin(source, options, this.#canDefer(source));
     return runIncrementally(run, prepared.plan, prepared.shapes.for(source.variables));
+  }
+
+  /** Whether the planner can plan it in parts; otherwise all of it comes at once, as a server may choose. */
+  #canDefer(source: OperationSource): boolean {
+    if (!usesDefer(source.document)) return false;
+    try {
+      this.#prepare(source, true);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** A subscription for the hub; throws a coded `GraphQLError` where it cannot be served. */
@@ -129,11 +141,6 @@ export class Executor {
       .sort((one, other) => other.runs - one.runs)
       .slice(0, count)
       .map(({ source }) => source);
-  }
-
-  /** Whether the operation has parts that may come later. */
-  static mayDefer({ document }: OperationSource): boolean {
-    return usesDefer(document);
   }
 
   #prepare(source: OperationSource, defer = false): Prepared {
@@ -179,6 +186,7 @@ export class Executor {
       notes: new Notes(),
       onFailure: this.#source.onFailure,
       observer,
+      asked: source.operation.operation === OperationTypeNode.MUTATION ? undefined : new Map(),
     };
     return { prepared, run };
   }

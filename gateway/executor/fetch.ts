@@ -41,6 +41,17 @@ export interface Run {
   /** Told of each subgraph that failed. */
   readonly onFailure: (subgraph: string, error: unknown, requestId: string) => void;
   readonly observer?: RunObserver | undefined;
+  /** Entities that were asked for in this run; none where asking again may tell something new, as in mutations. */
+  readonly asked: Map<PlannedFetch, Map<string, Asked>> | undefined;
+}
+
+/** An entity that a subgraph was asked for. Other fetches of the run that ask the same wait for the same answer. */
+interface Asked {
+  answered: Promise<void>;
+  entity: unknown;
+  /** Why there is no answer at all. */
+  failure: Failure | undefined;
+  readonly errors: { readonly failure: Failure; readonly below: readonly (string | number)[] }[];
 }
 
 export type Step = (run: Run) => Promise<void> | undefined;
@@ -48,18 +59,31 @@ export type Step = (run: Run) => Promise<void> | undefined;
 export interface FetchSource {
   readonly schema: GraphQLSchema;
   readonly clients: ReadonlyMap<string, SubgraphClient>;
+  /** Names of the types that each subgraph knows. */
+  readonly typesOf: ReadonlyMap<string, ReadonlySet<unknown>>;
+  /** Names of the supergraph's interfaces. */
+  readonly interfaces: ReadonlySet<unknown>;
 }
 
-export function compileFetch(node: FetchNode, path: readonly (string | number)[], source: FetchSource): Step {
+/** The fetches of one plan by what they ask: two of one text are one, at two paths. */
+export type PlannedFetches = Map<string, PlannedFetch>;
+
+export function compileFetch(
+  node: FetchNode,
+  path: readonly (string | number)[],
+  source: FetchSource,
+  planned: PlannedFetches,
+): Step {
   const client = source.clients.get(node.serviceName);
   if (!client) throw new Error(`The plan names an unknown subgraph ${node.serviceName}`);
   const fetch: CompiledFetch = {
     client,
-    operation: plannedFetch(node),
+    operation: plannedFetch(node, planned),
     variableNames: node.variableUsages ?? [],
     find: path.length > 0 ? compilePath(path, source.schema) : undefined,
     output: compileRewrites(node.outputRewrites, source.schema),
     lostFields: answeredFields(node),
+    interfaces: source.interfaces,
   };
   if (!node.requires) return (run) => fetchRoot(fetch, run);
   const entities: CompiledEntityFetch = {
@@ -67,6 +91,7 @@ export function compileFetch(node: FetchNode, path: readonly (string | number)[]
     represent: compileRepresentation(node.requires, source.schema),
     requiredFields: requiredFields(node.requires),
     input: compileRewrites(node.inputRewrites, source.schema),
+    knownTypes: source.typesOf.get(node.serviceName) ?? new Set(),
     contexts: compileContexts(node.contextRewrites, path, source.schema),
   };
   return (run) => fetchEntities(entities, run);
@@ -80,9 +105,11 @@ interface CompiledFetch {
   readonly output: Rewrite | undefined;
   /** Response names that the fetch brings: of the root, or of each entity. */
   readonly lostFields: readonly string[];
+  readonly interfaces: ReadonlySet<unknown>;
 }
 
 interface CompiledEntityFetch extends CompiledFetch {
+  readonly knownTypes: ReadonlySet<unknown>;
   readonly represent: Represent;
   readonly requiredFields: readonly string[];
   readonly input: Rewrite | undefined;
@@ -91,15 +118,27 @@ interface CompiledEntityFetch extends CompiledFetch {
 
 let fetches = 0;
 
-export function plannedFetch({ operation, operationName, operationKind }: FetchNode): PlannedFetch {
+function plannedFetch(node: FetchNode, planned: PlannedFetches): PlannedFetch {
+  const { serviceName, operationKind } = node;
+  // The planner numbers the fetches of a plan; without the number, equal ones have equal texts.
+  const operationName = node.operationName?.replace(/__\d+$/, '');
+  const query =
+    node.operationName && operationName
+      ? node.operation.replace(node.operationName, operationName)
+      : node.operation;
+  const key = `${serviceName} ${query}`;
+  const known = planned.get(key);
+  if (known) return known;
   const name = operationName === undefined ? '' : `"operationName":${JSON.stringify(operationName)},`;
-  return {
+  const fetch = {
     id: ++fetches,
-    query: operation,
+    query,
     operationName,
     mutation: operationKind === 'mutation',
-    bodyHead: `{"query":${JSON.stringify(operation)},${name}"variables":`,
+    bodyHead: `{"query":${JSON.stringify(query)},${name}"variables":`,
   };
+  planned.set(key, fetch);
+  return fetch;
 }
 
 export function pickVariables(names: readonly string[], variables: Readonly<Json>): Json {
@@ -128,7 +167,8 @@ function fetchRoot(fetch: CompiledFetch, run: Run): Promise<void> | undefined {
     const { data } = answer;
     if (isObject(data)) {
       fetch.output?.(data);
-      for (const [index, target] of targets.entries()) merge(target, index === 0 ? data : clone(data));
+      for (const [index, target] of targets.entries())
+        merge(target, index === 0 ? data : clone(data), fetch.interfaces);
     } else if (!isExplained(answer)) return loseAll(fetch, targets, failureOfAnswer(answer), run.notes);
     for (const error of errorsOf(answer))
       for (const target of targets) run.notes.place(target, pathOf(error), failureOf(error));
@@ -183,6 +223,8 @@ function represented(
     if (cause) run.notes.lose(object, fetch.lostFields, cause);
     if (cause || !representation) continue;
     fetch.input?.(representation);
+    // A type of the interface for which nothing is asked here.
+    if (!fetch.knownTypes.has(representation.__typename)) continue;
     const text = JSON.stringify(representation);
     const place = places.get(text);
     if (place !== undefined) {
@@ -210,23 +252,76 @@ function blameFor(
 }
 
 async function fetchGroup(fetch: CompiledEntityFetch, group: Group, run: Run): Promise<void> {
-  const variables: Json = { ...group.variables, representations: group.representations };
   const others = JSON.stringify(group.variables);
+  const asked = askForEntities(fetch, group, others, run);
+  await Promise.all(new Set(asked.map(({ answered }) => answered)));
+  for (const [index, { entity, failure, errors }] of asked.entries()) {
+    const targets = group.targets[index] as Json[];
+    if (failure) {
+      loseAll(fetch, targets, failure, run.notes);
+      continue;
+    }
+    for (const target of targets) {
+      if (isObject(entity)) merge(target, entity, fetch.interfaces);
+      for (const error of errors) placeInEntity(fetch, target, error.below, error.failure, run);
+    }
+  }
+}
+
+/** One for each representation of the group; those that nobody in this run has asked for yet are sent together. */
+function askForEntities(fetch: CompiledEntityFetch, group: Group, others: string, run: Run): Asked[] {
+  const known = knownEntities(fetch, run);
+  const fresh: Asked[] = [];
+  const send: Group = { ...group, representations: [], texts: [] };
+  const asked = group.texts.map((text, index) => {
+    const key = fetch.contexts ? `${others} ${text}` : text;
+    const before = known?.get(key);
+    if (before) return before;
+    const first: Asked = { answered: Promise.resolve(), entity: null, failure: undefined, errors: [] };
+    known?.set(key, first);
+    fresh.push(first);
+    send.texts.push(text);
+    send.representations.push(group.representations[index] as Json);
+    return first;
+  });
+  if (fresh.length > 0) {
+    const answered = sendForEntities(fetch, send, others, fresh, run);
+    for (const each of fresh) each.answered = answered;
+  }
+  return asked;
+}
+
+function knownEntities({ operation }: CompiledFetch, { asked }: Run): Map<string, Asked> | undefined {
+  if (!asked) return undefined;
+  const known = asked.get(operation) ?? new Map<string, Asked>();
+  asked.set(operation, known);
+  return known;
+}
+
+async function sendForEntities(
+  fetch: CompiledEntityFetch,
+  group: Group,
+  others: string,
+  fresh: readonly Asked[],
+  run: Run,
+): Promise<void> {
+  const variables: Json = { ...group.variables, representations: group.representations };
   const list = `"representations":[${group.texts.join(',')}]}`;
   const text = others === '{}' ? `{${list}` : `${others.slice(0, -1)},${list}`;
   const answer = await ask(fetch, variables, text, run, group);
-  const entities = entitiesOf(answer, group.texts.length);
-  const all = group.targets.flat();
-  if (!entities && !isExplained(answer)) return loseAll(fetch, all, failureOfAnswer(answer), run.notes);
-  for (const [index, entity] of (entities ?? []).entries()) {
-    if (!isObject(entity)) continue;
-    fetch.output?.(entity);
-    for (const target of group.targets[index] ?? []) merge(target, entity);
+  const entities = entitiesOf(answer, fresh.length);
+  const failure = entities || isExplained(answer) ? undefined : failureOfAnswer(answer);
+  for (const [index, each] of fresh.entries()) {
+    each.failure = failure;
+    each.entity = entities?.[index];
+    if (isObject(each.entity)) fetch.output?.(each.entity);
   }
+  if (failure) return;
   for (const error of errorsOf(answer)) {
     const [root, index, ...below] = pathOf(error);
-    const hit = root === '_entities' && typeof index === 'number' ? group.targets[index] : undefined;
-    for (const target of hit ?? all) placeInEntity(fetch, target, hit ? below : [], failureOf(error), run);
+    const hit = root === '_entities' && typeof index === 'number' ? fresh[index] : undefined;
+    for (const each of hit ? [hit] : fresh)
+      each.errors.push({ failure: failureOf(error), below: hit ? below : [] });
   }
 }
 

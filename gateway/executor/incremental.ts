@@ -53,6 +53,7 @@ class Parts {
   readonly #fetches = new Map<string, PromiseWithResolvers<void>>();
   readonly #ready: (readonly Patch[])[] = [];
   #woken = Promise.withResolvers<void>();
+  /** Parts that the client does not have yet. */
   left = 0;
 
   constructor(run: Run) {
@@ -70,7 +71,17 @@ class Parts {
     for (const part of deferred) {
       const planned = plan.deferred.find(({ label }) => label === part.label);
       this.left += 1;
-      void this.#runPart(planned?.after ?? [], planned?.plan, part, shaped, from);
+      this.#runPart(planned?.after ?? [], planned?.plan, part, shaped, from)
+        .catch((error: unknown) => {
+          const fault = new GraphQLError('A deferred part could not be had', {
+            originalError: error as Error,
+          });
+          return [{ data: null, path: from.path, errors: [fault] }];
+        })
+        .then((patches) => {
+          this.#ready.push(patches);
+          this.#woken.resolve();
+        });
     }
   }
 
@@ -80,7 +91,7 @@ class Parts {
     part: DeferredShape,
     shaped: Json | null,
     from: Place,
-  ): Promise<void> {
+  ): Promise<Patch[]> {
     await Promise.all(after.map((id) => this.#fetch(id).promise));
     await plan?.step?.(this.run);
     const label = clientLabel(part.label);
@@ -92,16 +103,16 @@ class Parts {
       if (part.shape.deferred.length > 0)
         this.begin(plan ?? { step: undefined, deferred: [] }, part.shape, data, { object, path });
     }
-    this.left -= 1;
-    this.#ready.push(patches);
-    this.#woken.resolve();
+    return patches;
   }
 
   /** The parts that are ready, at least one. */
   async next(): Promise<Patch[]> {
     await this.#woken.promise;
     this.#woken = Promise.withResolvers();
-    return this.#ready.splice(0).flat();
+    const ready = this.#ready.splice(0);
+    this.left -= ready.length;
+    return ready.flat();
   }
 }
 

@@ -81,12 +81,13 @@ export function compileLive(
       deadline: performance.now() + EVENT_BUDGET,
       notes,
       onFailure: source.onFailure,
+      asked: new Map(),
       observer,
     };
     const { data } = event;
     if (data) {
       output?.(data);
-      merge(run.root, data as Json);
+      merge(run.root, data as Json, source.interfaces);
     }
     for (const error of errorsOf(event)) {
       const path = pathOf(error);

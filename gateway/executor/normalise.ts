@@ -2,9 +2,8 @@
  * Stage 1: one operation in one form. Given a valid document, it
  * - keeps the operation that runs, with its fragments written out where they are used,
  * - settles what depends on the request and not on the data: denied fields, and `@defer`,
- * - gives every field one name in the data, whatever the client calls it (`dataNameOf`). The planner adds keys and
- *   required fields under their own names; a client's alias would take the place of one, and two aliases of one
- *   field would be fetched twice.
+ * - gives every field a name in the data that no other has (`dataNameOf`). The planner adds keys and required fields
+ *   under their own names; a client's alias would take the place of one.
  *
  * Documents that mean the same get the same `key`. The shape of the answer is made from the same nodes, with the
  * client's names.
@@ -64,7 +63,7 @@ export function normalise(
   const root = settled.schema.getRootType(operation.operation);
   if (!root) throw new Error(`The schema has no ${operation.operation} type`);
   const selections = writing.write(operation.selectionSet, root, root);
-  const planned = { ...operation, selectionSet: withoutDenied(selections, writing.denied) };
+  const planned = { ...operation, selectionSet: forPlanner(withoutDenied(selections, writing.denied)) };
   const plannedDocument: DocumentNode = { kind: Kind.DOCUMENT, definitions: [planned] };
   const names = [...writing.responseNames.values()].join();
   return {
@@ -185,7 +184,8 @@ export function fieldOf(parent: GraphQLNamedType, name: string): GraphQLField<un
 
 /**
  * The name of a field in the data: its own, where nothing else can have that. A field with arguments may be there
- * several times; and among the possible types of an abstract one, fields of one name may differ in type.
+ * several times; so may an object under several aliases, and a null below one of them must not reach the others; and
+ * among the possible types of an abstract one, fields of one name may differ in type.
  */
 function dataNameOf(
   node: FieldNode,
@@ -196,11 +196,12 @@ function dataNameOf(
   const name = node.name.value;
   if (!field) return name;
   const differs = isAbstractType(declared) && typesDiffer(declared, name, schema);
-  if (field.args.length === 0 && !differs) return name;
+  const alias = node.selectionSet && node.alias ? node.alias.value : name;
+  if (field.args.length === 0 && !differs && alias === name) return name;
   const given = [...(node.arguments ?? [])]
     .sort((one, other) => (one.name.value < other.name.value ? -1 : 1))
     .map((each) => print(each));
-  const identity = JSON.stringify([given, differs ? String(field.type) : '']);
+  const identity = JSON.stringify([given, differs ? String(field.type) : '', alias]);
   return `${name}_${createHash('sha256').update(identity).digest('hex').slice(0, 12)}`;
 }
 
@@ -219,6 +220,22 @@ function withoutDenied(set: SelectionSetNode, denied: ReadonlySet<FieldNode>): S
   });
   // A selection must not be empty; what stands in for it is not shaped.
   return { ...set, selections: selections.length > 0 ? selections : [typenameField] };
+}
+
+/** The planner fails on some deferred fragments with a type condition; a fragment within them may have one. */
+function forPlanner(set: SelectionSetNode): SelectionSetNode {
+  return {
+    ...set,
+    selections: set.selections.map((selection): SelectionNode => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD || !selection.selectionSet) return selection;
+      const inner = { ...selection, selectionSet: forPlanner(selection.selectionSet) };
+      if (inner.kind === Kind.FIELD || !inner.typeCondition) return inner;
+      const { directives = [], ...bare } = inner;
+      if (!directives.some(({ name }) => name.value === 'defer')) return inner;
+      const { typeCondition: _, ...unconditional } = inner;
+      return { ...unconditional, selectionSet: { kind: Kind.SELECTION_SET, selections: [bare] } };
+    }),
+  };
 }
 
 const typenameField: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };

@@ -24,14 +24,18 @@ interface Note {
   readonly below: Path;
 }
 
+const isSame = (one: Note, other: Note): boolean =>
+  one.failure === other.failure && one.lost === other.lost && one.below.join('/') === other.below.join('/');
+
 /** Notes on one object. */
 export class Noted {
   readonly #fields = new Map<string, Note[]>();
 
   add(field: string, note: Note): void {
     const notes = this.#fields.get(field);
-    if (notes) notes.push(note);
-    else this.#fields.set(field, [note]);
+    if (!notes) this.#fields.set(field, [note]);
+    // An object that stands for an entity at several places is told once for each of them.
+    else if (!notes.some((each) => isSame(each, note))) notes.push(note);
   }
 
   /** What went wrong with one of these fields. */

@@ -5,7 +5,7 @@
 import { operationFromDocument, type Schema } from '@apollo/federation-internals';
 import type { DeferNode, PlanNode, QueryPlanner, SubscriptionNode } from '@apollo/query-planner';
 import { GraphQLError, OperationTypeNode } from 'graphql';
-import { compileFetch, type FetchSource, type Run, type Step } from './fetch.ts';
+import { compileFetch, type FetchSource, type PlannedFetches, type Run, type Step } from './fetch.ts';
 import { booleanOf, type NormalOperation } from './normalise.ts';
 
 export interface PlanSource extends FetchSource {
@@ -50,7 +50,7 @@ export function planOperation(
   overrides: Overrides,
 ): CompiledPlan {
   const node = buildPlan(source, normal, overrides) as PlanNode | undefined;
-  return compilePlan(node, { ...source, normal });
+  return compilePlan(node, { ...source, normal, planned: new Map() });
 }
 
 export function planSubscription(
@@ -64,7 +64,10 @@ export function planSubscription(
       extensions: { code: 'SUBSCRIPTION_NOT_PLANNED' },
     });
   }
-  return { primary: node.primary, rest: compileNode(node.rest, [], { ...source, normal }) };
+  return {
+    primary: node.primary,
+    rest: compileNode(node.rest, [], { ...source, normal, planned: new Map() }),
+  };
 }
 
 function buildPlan(
@@ -82,6 +85,7 @@ function buildPlan(
 
 interface CompileContext extends PlanSource {
   readonly normal: NormalOperation;
+  readonly planned: PlannedFetches;
 }
 
 function compilePlan(node: PlanNode | undefined, context: CompileContext): CompiledPlan {
@@ -120,7 +124,7 @@ function compileNode(
       return (run) => (booleanOf(node.condition, operation, run.variables) ? yes : no)?.(run);
     }
     case 'Fetch':
-      return announced(node.id, compileFetch(node, path, context));
+      return announced(node.id, compileFetch(node, path, context, context.planned));
     case 'Defer':
       throw new Error('A deferred part lies where the planner puts none');
   }

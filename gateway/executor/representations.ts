@@ -5,7 +5,7 @@ import { isOfType } from './rewrites.ts';
 
 type Json = Record<string, unknown>;
 
-/** The representation of an object; `undefined` where the object lacks what it needs. */
+/** The representation of an object; `undefined` where the object has nothing to be known by. */
 export type Represent = (object: Readonly<Json>) => Json | undefined;
 
 export function compileRepresentation(
@@ -15,7 +15,10 @@ export function compileRepresentation(
   const select = compileSelection(requires, schema);
   return (object) => {
     const representation: Json = {};
-    return select(object, representation) && representation.__typename ? representation : undefined;
+    select(object, representation);
+    if (!representation.__typename) return undefined;
+    for (const name in representation) if (name !== '__typename') return representation;
+    return undefined;
   };
 }
 
@@ -26,8 +29,11 @@ export function requiredFields(requires: readonly QueryPlanSelectionNode[]): str
   );
 }
 
-/** Copies into `into`; false where something is missing. */
-type Select = (object: Readonly<Json>, into: Json) => boolean;
+/**
+ * Copies into `into`. What the object does not have is left out: a plan names all keys and required fields that any
+ * of the fetch's objects has, and some come under a condition or for one type alone.
+ */
+type Select = (object: Readonly<Json>, into: Json) => void;
 
 function compileSelection(selections: readonly QueryPlanSelectionNode[], schema: GraphQLSchema): Select {
   const each = selections.map((selection): Select => {
@@ -36,32 +42,31 @@ function compileSelection(selections: readonly QueryPlanSelectionNode[], schema:
       const inner = selection.selections && compileSelection(selection.selections, schema);
       return (object, into) => {
         const value = Object.hasOwn(object, name) ? object[name] : undefined;
-        if (value === undefined) return false;
+        if (value === undefined) return;
         const copied = inner ? copy(value, inner) : value;
-        if (copied === undefined) return false;
         into[name] = name in into ? combine(into[name], copied) : copied;
-        return true;
       };
     }
     const inner = compileSelection(selection.selections, schema);
     const { typeCondition } = selection;
     if (typeCondition === undefined) return inner;
-    return (object, into) => !isOfType(schema, object, typeCondition) || inner(object, into);
+    return (object, into) => {
+      if (isOfType(schema, object, typeCondition)) inner(object, into);
+    };
   });
+  const [only] = each;
+  if (only && each.length === 1) return only;
   return (object, into) => {
-    for (const select of each) if (!select(object, into)) return false;
-    return true;
+    for (const select of each) select(object, into);
   };
 }
 
 function copy(value: unknown, select: Select): unknown {
-  if (value === null) return null;
-  if (Array.isArray(value)) {
-    const list = value.map((entry) => copy(entry, select));
-    return list.includes(undefined) ? undefined : list;
-  }
+  if (Array.isArray(value)) return value.map((entry) => copy(entry, select));
+  if (typeof value !== 'object' || value === null) return null;
   const into: Json = {};
-  return typeof value === 'object' && select(value as Json, into) ? into : undefined;
+  select(value as Json, into);
+  return into;
 }
 
 /** One field selected at two places, by fragments on several types. */

@@ -138,6 +138,8 @@ type Collected = Map<string, FieldNode[]>;
 
 interface DeferredPart {
   readonly label: string;
+  /** Names of the types in which it was met. */
+  readonly types: Set<unknown>;
   readonly path: readonly FieldName[];
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType;
@@ -168,10 +170,10 @@ class ShapeCompiler {
     const parts: DeferredPart[] = [];
     const complete = this.#object(sets, type, path, parts);
     const clientNames = this.#clientNames;
-    const deferred = parts.map(({ label, path: at, set, type: of }) => ({
+    const deferred = parts.map(({ label, types, path: at, set, type: of }) => ({
       label,
       path: at,
-      appliesTo: ({ __typename }: Json) => this.#isOf(__typename, of),
+      appliesTo: ({ __typename }: Json) => __typename === undefined || types.has(__typename),
       shape: this.#shape([set], of, at),
     }));
     return {
@@ -317,16 +319,14 @@ class ShapeCompiler {
       if (!this.#applies(condition, type)) continue;
       const narrowed = (condition && this.#source.schema.getType(condition)) || declared;
       const label = deferLabel(selection.directives);
-      if (label === undefined) this.#collect(selectionSet, type, narrowed, path, parts, collected);
-      else if (!parts.some((part) => part.label === label))
-        parts.push({ label, path, set: selectionSet, type: narrowed });
+      if (label === undefined) {
+        this.#collect(selectionSet, type, narrowed, path, parts, collected);
+        continue;
+      }
+      const known = parts.find((part) => part.label === label);
+      if (known) known.types.add(type.name);
+      else parts.push({ label, types: new Set([type.name]), path, set: selectionSet, type: narrowed });
     }
-  }
-
-  #isOf(typename: unknown, type: GraphQLNamedType): boolean {
-    if (typeof typename !== 'string') return true;
-    const is = this.#source.schema.getType(typename);
-    return isObjectType(is) && this.#applies(type.name, is);
   }
 
   #applies(condition: string | undefined, type: GraphQLObjectType | GraphQLInterfaceType): boolean {

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
-import { Pool, request as send } from 'undici';
+import { type Dispatcher, Pool, request as send } from 'undici';
 import { WebSocket } from 'ws';
 import type { Clock } from '#shared/kernel/time.ts';
 import {
@@ -30,6 +30,8 @@ import {
 } from './subgraph-client.ts';
 
 const ANSWER_LIMIT = 32 * 1024 * 1024;
+/** Between two looks at what is late. Milliseconds. */
+const SWEEP = 20;
 const SOCKET_PING = 10_000;
 const SOCKET_PONG = 5_000;
 const SOCKET_ACK = 5_000;
@@ -53,6 +55,8 @@ export class RemoteClient implements SubgraphClient {
   readonly #url: URL;
   readonly #path: string;
   readonly #pool: Pool;
+  readonly #reading = new Set<AnswerReader>();
+  #sweeping: NodeJS.Timeout | undefined;
   readonly #socket: Client;
 
   constructor(options: RemoteOptions) {
@@ -96,50 +100,34 @@ export class RemoteClient implements SubgraphClient {
     return failure;
   }
 
-  /** Written against the dispatcher, since every fetch of every plan passes here. */
-  #post(body: string, { operation, signal, ...facts }: SubgraphRequest, due: number): Promise<Answer> {
+  #post(body: string, request: SubgraphRequest, due: number): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const chunks: Buffer[] = [];
-    let length = 0;
-    let status = 0;
-    let abort: (reason: Error) => void = reject;
-    const late = setTimeout(
-      () => abort(new SubgraphFailure('SUBGRAPH_TIMEOUT', this.name)),
-      Math.max(0, due - performance.now()),
-    );
-    const leave = (): void => abort(new Error('Nobody waits for the answer any more'));
+    const { operation, signal } = request;
     // A mutation that was sent runs to its end, whoever waits for it.
-    if (!operation.mutation) signal.addEventListener('abort', leave, { once: true });
-    const over = (): void => {
-      clearTimeout(late);
-      if (!operation.mutation) signal.removeEventListener('abort', leave);
-    };
-    if (signal.aborted && !operation.mutation) leave();
-    else
-      this.#pool.dispatch(
-        { method: 'POST', path: this.#path, headers: this.#headers(body, facts), body },
-        {
-          onRequestStart: (controller) => {
-            abort = (reason) => controller.abort(reason);
-          },
-          onResponseStart: (_controller, statusCode) => {
-            status = statusCode;
-          },
-          onResponseData: (controller, chunk) => {
-            length += chunk.length;
-            if (length > ANSWER_LIMIT) controller.abort(new NoResult('The answer is too large'));
-            else chunks.push(chunk);
-          },
-          onResponseEnd: () => {
-            resolve({
-              status,
-              text: chunks.length === 1 ? String(chunks[0]) : String(Buffer.concat(chunks)),
-            });
-          },
-          onResponseError: (_controller, error) => reject(error),
-        },
-      );
-    return promise.finally(over);
+    const reader = new AnswerReader({
+      due,
+      signal: operation.mutation ? undefined : signal,
+      over: () => this.#reading.delete(reader),
+      resolve,
+      reject,
+    });
+    this.#reading.add(reader);
+    this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP).unref();
+    const headers = this.#headers(body, request);
+    this.#pool.dispatch({ method: 'POST', path: this.#path, headers, body }, reader);
+    return promise;
+  }
+
+  /** One look at all requests, in place of a timer and a listener for each. */
+  #sweep(): void {
+    const now = performance.now();
+    for (const reader of this.#reading) {
+      if (reader.due <= now) reader.abort(new SubgraphFailure('SUBGRAPH_TIMEOUT', this.name));
+      else if (reader.signal?.aborted) reader.abort(new Error('Nobody waits for the answer any more'));
+    }
+    if (this.#reading.size > 0) return;
+    clearInterval(this.#sweeping);
+    this.#sweeping = undefined;
   }
 
   #headers(
@@ -249,6 +237,7 @@ export class RemoteClient implements SubgraphClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#socket.dispose();
+    clearInterval(this.#sweeping);
     await this.#pool.destroy();
   }
 }
@@ -256,6 +245,68 @@ export class RemoteClient implements SubgraphClient {
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
 
 const lost = (cause: unknown): Error => new Error('The subgraph was lost', { cause });
+
+interface AnswerReaderOptions {
+  readonly due: number;
+  readonly signal: AbortSignal | undefined;
+  readonly over: () => void;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Reads one answer. Written against undici's dispatcher, since every fetch of every plan passes here. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  /** `performance.now()` at which nobody waits any more. */
+  readonly due: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #options: AnswerReaderOptions;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  #status = 0;
+  #controller: Dispatcher.DispatchController | undefined;
+  #aborted: Error | undefined;
+
+  constructor(options: AnswerReaderOptions) {
+    this.#options = options;
+    this.due = options.due;
+    this.signal = options.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#aborted = reason;
+    this.#options.over();
+    this.#controller?.abort(reason);
+    this.#options.reject(reason);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It waited for a connection longer than anybody for the answer.
+    if (this.#aborted) controller.abort(this.#aborted);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#length > ANSWER_LIMIT) this.abort(new NoResult('The answer is too large'));
+    else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#options.over();
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    const bytes = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks);
+    this.#options.resolve({ status: this.#status, text: String(bytes) });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#options.over();
+    this.#options.reject(error);
+  }
+}
 
 class NoResult extends Error {
   override readonly name = 'NoResult';

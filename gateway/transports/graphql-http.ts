@@ -1,14 +1,11 @@
 /**
- * GraphQL over HTTP. Apollo Server speaks the protocol: methods, media types, status codes, protection against
- * cross-site requests. Before it, credentials become a caller and an id its document; below it are policy and our
- * executor. What comes in parts, deferred fragments and events, leaves beside it after the same steps.
+ * GraphQL over HTTP: credentials become a caller, and a request one of three kinds. The plain one, a well-formed
+ * POST of JSON, is answered here. What comes in parts, deferred fragments and events, leaves by `incremental.ts` and
+ * `server-sent-events.ts`. For all else Apollo Server (`apollo.ts`) speaks the protocol: methods, media types, status
+ * codes, protection against cross-site requests. Policy and executor are the same below all of them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApolloServer, HeaderMap } from '@apollo/server';
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginLandingPageDisabled,
-} from '@apollo/server/plugin/disabled';
+import type { ApolloServer } from '@apollo/server';
 import {
   type FormattedExecutionResult,
   GraphQLError,
@@ -17,22 +14,17 @@ import {
 } from 'graphql';
 import type { Logger } from 'pino';
 import { closed } from '#shared/runtime/server/http-server.ts';
-import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { formatClientError, GRAPHQL_VALIDATION_FAILED, refusal, withoutRepetition } from '../errors.ts';
-import type { ExecutionResult } from '../executor/executor.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
-import {
-  type AdmittedOperation,
-  admitOperation,
-  admitValidDocument,
-  isConditionalSubscription,
-} from '../pipeline/operation.ts';
+import { type AdmittedOperation, admitOperation, isConditionalSubscription } from '../pipeline/operation.ts';
 import type { Caller, Policy } from '../policy/policy.ts';
 import type { Supergraph } from '../supergraph.ts';
 import type { RequestObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { type GraphqlRequest, readGraphqlRequest, requestOf, withQuery } from './graphql-request.ts';
+import { createApolloServer, headersFor } from './apollo.ts';
+import { budgetOf, type Context, overHttp, runOnce, withStatus } from './execution.ts';
+import { type GraphqlRequest, isPlain, readGraphqlRequest, requestOf, withQuery } from './graphql-request.ts';
 import { acceptsParts, sendParts } from './incremental.ts';
 
 /** The whole API, and each contract by its name. */
@@ -71,13 +63,6 @@ export interface GraphqlEndpoint extends AsyncDisposable {
   handle(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void>;
 }
 
-interface Context extends RequestFacts {
-  readonly caller: Caller;
-  readonly observer: RequestObserver | undefined;
-  /** A signed-in caller who sends `X-Cost: 1` is told what its operation was reckoned at. */
-  readonly wantsCost: boolean;
-}
-
 export const supergraphOf = ({ whole, contracts }: Supergraphs, { contract }: Caller): Supergraph =>
   contract === null ? whole : (contracts.get(contract) ?? unknownContract(contract));
 
@@ -89,7 +74,7 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
   const { config, supergraphs, policy, telemetry, logger } = options;
   const servers = new Map<Supergraph, ApolloServer<Context>>();
   for (const supergraph of [supergraphs.whole, ...supergraphs.contracts.values()])
-    servers.set(supergraph, createApollo(options, supergraph));
+    servers.set(supergraph, createApolloServer(options, supergraph));
   await Promise.all([...servers.values()].map((server) => server.start()));
 
   async function answer(
@@ -113,9 +98,7 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
       const stream = { request, response, caller, graphql: asked, requestId, observer };
       return answerInParts(options, supergraph, stream);
     }
-    const text = asked && policy.documentOf(asked, caller);
-    if (isConditionalSubscription(text)) throw overHttp();
-    const context = {
+    const context: Context = {
       caller,
       observer,
       viewer: caller.viewer,
@@ -123,6 +106,11 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
       signal: closed(response),
       wantsCost: headers['x-cost'] === '1' && caller.viewer.kind !== 'anonymous',
     };
+    const mediaType = plainMediaTypes.get(headers.accept);
+    if (asked && mediaType !== undefined && isPlain(body))
+      return answerPlainly(options, supergraph, asked, { response, context, mediaType });
+    const text = asked && policy.documentOf(asked, caller);
+    if (isConditionalSubscription(text, policy.maxTokens)) throw overHttp();
     const server = servers.get(supergraph) as ApolloServer<Context>;
     const {
       status = 200,
@@ -139,7 +127,8 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
     // Parts were sorted out above: what is left is one result.
     if (result.kind !== 'complete') throw new Error('A result in parts came where none was asked for');
     for (const [name, value] of answered) response.setHeader(name, value);
-    response.statusCode = status === 400 && isWellFormed(headers.accept, result.string) ? 200 : status;
+    response.statusCode =
+      status === 400 && isWellFormed(headers.accept, firstCode(result.string)) ? 200 : status;
     response.end(status === 400 ? refusedOnce(result.string) : result.string);
   }
 
@@ -162,6 +151,49 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
   };
 }
 
+const JSON_MEDIA = 'application/json; charset=utf-8';
+const RESPONSE_MEDIA = 'application/graphql-response+json; charset=utf-8';
+
+/** What nearly all clients accept, and what they get. */
+const plainMediaTypes: ReadonlyMap<string | undefined, string> = new Map([
+  [undefined, JSON_MEDIA],
+  ['*/*', JSON_MEDIA],
+  ['application/json', JSON_MEDIA],
+  ['application/graphql-response+json', RESPONSE_MEDIA],
+  ['application/graphql-response+json,application/json;q=0.9', RESPONSE_MEDIA],
+  ['application/graphql-response+json, application/json;q=0.9', RESPONSE_MEDIA],
+  ['application/graphql-response+json, application/json', RESPONSE_MEDIA],
+]);
+
+/**
+ * The way of nearly all requests, without Apollo Server: a well-formed POST of a document as JSON. There is nothing
+ * to negotiate, and a page elsewhere cannot send it without asking first.
+ */
+async function answerPlainly(
+  options: GraphqlEndpointOptions,
+  { graph }: Supergraph,
+  asked: GraphqlRequest,
+  { response, context, mediaType }: { response: ServerResponse; context: Context; mediaType: string },
+): Promise<void> {
+  const { observer, caller } = context;
+  const admitted = await admitOperation(options.policy, graph, asked, caller);
+  observer?.stage('validate');
+  if (!('operation' in admitted)) throw new AggregateError(admitted.map((error) => withStatus(error, 400)));
+  const result = await runOnce(options, admitted, context);
+  if (!result) throw overHttp();
+  const { data, errors, extensions } = result;
+  const { PRODUCTION } = options.config;
+  const told = errors?.map((error) => formatClientError(error.toJSON(), PRODUCTION));
+  if (told) observer?.failed(errors as readonly GraphQLError[]);
+  const text = `${JSON.stringify({ errors: told, data, extensions })}\n`;
+  response.writeHead(200, {
+    'content-type': mediaType,
+    'cache-control': 'no-store',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
 /** Refusals that are GraphQL's own, as against HTTP's or policy's. */
 const REFUSED_CODES: ReadonlySet<unknown> = new Set([
   'GRAPHQL_PARSE_FAILED',
@@ -176,123 +208,14 @@ const firstCode = (body: string): unknown =>
  * Whether a client that knows only `application/json` gets 200 for a refused document, as the specification of
  * GraphQL over HTTP asks: it cannot tell a 400 of ours from one of a proxy.
  */
-function isWellFormed(accept: string | undefined, body: string): boolean {
-  return accept === 'application/json' && REFUSED_CODES.has(firstCode(body));
-}
-
-/** The only headers that Apollo Server looks at. */
-const HEADERS = ['content-type', 'accept', 'x-apollo-operation-name', 'apollo-require-preflight'] as const;
-
-function headersFor({ headers }: IncomingMessage): HeaderMap {
-  const seen = new HeaderMap();
-  for (const name of HEADERS) {
-    const value = headers[name];
-    if (value !== undefined) seen.set(name, String(value));
-  }
-  return seen;
-}
-
-function createApollo(
-  { config, policy, logger }: GraphqlEndpointOptions,
-  supergraph: Supergraph,
-): ApolloServer<Context> {
-  const production = config.PRODUCTION;
-  return new ApolloServer<Context>({
-    gateway: {
-      onSchemaLoadOrUpdate: (listener) => {
-        const tell = ({ schema }: Supergraph['graph']) =>
-          listener({ apiSchema: schema, coreSupergraphSdl: '' });
-        tell(supergraph.graph);
-        return supergraph.onChange(tell);
-      },
-      load: async () => ({
-        executor: async ({ document, request, context: given }) => {
-          const { graph } = supergraph;
-          const context = given as Context;
-          const { observer } = context;
-          observer?.stage('validate');
-          const admitted = await admitValidDocument(policy, graph, document, request, context.caller);
-          if (!('operation' in admitted)) return refusedWith(admitted);
-          if (admitted.operation.operation === OperationTypeNode.SUBSCRIPTION)
-            return refusedWith([overHttp()]);
-          observer?.admitted(admitted.operation);
-          const result = await graph.executor.execute(admitted, {
-            facts: context,
-            budget: budgetOf(config, admitted.operation.operation),
-            observer,
-          });
-          observer?.stage('shape');
-          logFaults(result, context.requestId, logger);
-          return context.wantsCost
-            ? { ...result, extensions: { cost: { requested: admitted.cost } } }
-            : result;
-        },
-      }),
-      stop: async () => undefined,
-    },
-    nodeEnv: production ? 'production' : 'development',
-    // Policy decides by caller who may ask about the schema.
-    introspection: true,
-    hideSchemaDetailsFromClientErrors: production,
-    includeStacktraceInErrorResponses: false,
-    csrfPrevention: config.CSRF_PREVENTION,
-    allowBatchedHttpRequests: false,
-    persistedQueries: false,
-    stopOnTerminationSignals: false,
-    parseOptions: { maxTokens: policy.maxTokens },
-    validationRules: [...policy.rulesFor(supergraph.graph)],
-    logger,
-    formatError: (error) => formatClientError(error, production),
-    plugins: [
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginCacheControlDisabled(),
-      {
-        requestDidStart: async () => ({
-          didEncounterErrors: async ({ contextValue, errors }) => contextValue.observer?.failed(errors),
-          didResolveOperation: async ({ operation }) => {
-            if (!operation)
-              throw refusal(
-                'OPERATION_RESOLUTION_FAILURE',
-                'Name one of the operations in the document',
-                400,
-              );
-          },
-        }),
-      },
-    ],
-  });
+function isWellFormed(accept: string | undefined, code: unknown): boolean {
+  return accept === 'application/json' && REFUSED_CODES.has(code);
 }
 
 /** An answer whose equal errors are told once. */
 function refusedOnce(answer: string): string {
   const { errors = [], ...rest } = JSON.parse(answer) as FormattedExecutionResult;
   return `${JSON.stringify({ ...rest, errors: withoutRepetition(errors) })}\n`;
-}
-
-/** Without `data`, since nothing was executed. */
-const refusedWith = (errors: readonly GraphQLError[]) => ({
-  errors: errors.map((error) => (error.extensions.http ? error : withStatus(error, 400))),
-});
-
-const withStatus = (error: GraphQLError, status: number): GraphQLError =>
-  new GraphQLError(error.message, { ...error, extensions: { ...error.extensions, http: { status } } });
-
-export const budgetOf = (config: GatewayConfig, operation: OperationTypeNode): number =>
-  operation === OperationTypeNode.MUTATION ? config.MUTATION_TIMEOUT : config.REQUEST_TIMEOUT;
-
-const overHttp = (): GraphQLError =>
-  refusal(
-    'SUBSCRIPTION_NEEDS_STREAM',
-    'Subscribe over graphql-transport-ws, or with Accept: text/event-stream, at this address',
-    400,
-  );
-
-function logFaults({ errors }: ExecutionResult, requestId: string, logger: Logger): void {
-  for (const err of errors ?? []) {
-    const { code } = err.extensions;
-    if (code === undefined || code === INTERNAL_SERVER_ERROR)
-      logger.error({ err: err.originalError ?? err, path: err.path, requestId }, 'operation failed');
-  }
 }
 
 /** Deferred fragments and subscriptions. Everything else has one part. */
@@ -345,13 +268,12 @@ function refuse(
     headers?: ReadonlyMap<string, string>;
   };
   for (const [name, value] of headers) response.setHeader(name, value);
-  const accepts = request.headers.accept ?? '';
-  const type = accepts.includes('application/graphql-response+json')
-    ? 'application/graphql-response+json'
-    : 'application/json';
+  const { accept } = request.headers;
+  const type = accept?.includes('application/graphql-response+json') ? RESPONSE_MEDIA : JSON_MEDIA;
+  const answered = status === 400 && isWellFormed(accept, first.extensions.code) ? 200 : status;
   // What was not read of a body that is too large would otherwise be taken for the next request.
   if (!request.complete) response.setHeader('connection', 'close');
-  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' });
+  response.writeHead(answered, { 'content-type': type, 'cache-control': 'no-store' });
   const told = (coded.length > 0 ? coded : [first]).map((each) =>
     formatClientError(each.toJSON(), production),
   );

@@ -87,6 +87,21 @@ export function requestOf(read: ReadRequest): GraphqlRequest | undefined {
   };
 }
 
+const isRecordOrNothing = (value: unknown): boolean =>
+  value === undefined || value === null || isRecord(value);
+
+/** Whether `requestOf` has left nothing out: a POST of JSON in which each part is what it should be. */
+export function isPlain(read: ReadRequest): boolean {
+  if (read.from !== 'body' || !isRecord(read.body)) return false;
+  const { query, operationName, variables, extensions } = read.body;
+  return (
+    (typeof query === 'string' || query === undefined) &&
+    (typeof operationName === 'string' || operationName === undefined || operationName === null) &&
+    isRecordOrNothing(variables) &&
+    isRecordOrNothing(extensions)
+  );
+}
+
 const given = <Name extends string, Value>(name: Name, value: Value | undefined) =>
   value === undefined ? {} : ({ [name]: value } as { [Key in Name]: Value });
 

@@ -72,7 +72,7 @@ describe.each(forms)('%s', (form) => {
     [
       'a conditional subscription',
       { query: 'subscription ($on: Boolean = true) { reviewAdded @include(if: $on) { cursor } }' },
-      'SUBSCRIPTION_NEEDS_STREAM',
+      'SUBSCRIPTION_ROOT_CONDITION',
     ],
   ])('%s is a client mistake, never ours', async (_, body, code) => {
     const answer = await platform.post(body);
@@ -121,7 +121,7 @@ describe.each(forms)('%s', (form) => {
     });
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
       204,
-      'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id',
+      'authorization,content-type,x-request-id,x-api-key,x-cost,apollo-require-preflight,last-event-id,x-device-id,traceparent',
     ]);
   });
 

@@ -7,15 +7,32 @@ const film = {
   minutes: 167,
   stars: 5,
   reviews: [{ text: 'long' }],
+  verdict: 'Solaris: 5',
 };
-const song = { __typename: 'Song', id: '2', title: 'Hey', bars: 32, stars: 3, reviews: [] };
-const unrated = { __typename: 'Song', id: '3', title: 'Low', bars: 8, stars: null, reviews: null };
+const song = {
+  __typename: 'Song',
+  id: '2',
+  title: 'Hey',
+  bars: 32,
+  stars: 3,
+  reviews: [],
+  verdict: 'Hey: 3',
+};
+const unrated = {
+  __typename: 'Song',
+  id: '3',
+  title: 'Low',
+  bars: 8,
+  stars: null,
+  reviews: null,
+  verdict: 'Low: null',
+};
 
 describe('@interfaceObject', () => {
   const entities = [
-    { ...film, similar: [song, unrated], verdict: 'Solaris: 5' },
-    { ...song, similar: [film], verdict: 'Hey: 3' },
-    { ...unrated, similar: null, verdict: 'Low: null' },
+    { ...film, similar: [song, unrated] },
+    { ...song, similar: [film] },
+    { ...unrated, similar: null },
   ];
   const [f, s, u] = entities;
   const graph = federated(
