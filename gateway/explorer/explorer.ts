@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type OperationDefinitionNode, parse } from 'graphql';
 import type { Logger } from 'pino';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { formatClientError, refusal, UNAUTHENTICATED } from '../errors.ts';
@@ -71,9 +71,13 @@ export function createExplorer(options: ExplorerOptions): Router {
   return router;
 }
 
-/** Refuses `UNAUTHENTICATED`, `RATE_LIMITED`, and in production those who may not send any document. */
+const LOOK = '{ __schema { __typename } }';
+const look = parse(LOOK);
+const lookOperation = look.definitions[0] as OperationDefinitionNode;
+
+/** Refuses whoever may not read the schema, as the endpoint would; counts as a request of theirs. */
 async function identify(
-  { config, policy }: ExplorerOptions,
+  { config, policy, supergraphs }: ExplorerOptions,
   { headers, socket }: IncomingMessage,
 ): Promise<Caller> {
   const apiKey = headers['x-api-key'];
@@ -84,8 +88,9 @@ async function identify(
   });
   if (config.PRODUCTION && caller.viewer.kind === 'anonymous')
     throw refusal(UNAUTHENTICATED, 'Sign in with an API key or an access token', 401);
-  // Counts as a request of theirs.
-  policy.documentOf({ query: '{ __schema { __typename } }' }, caller);
+  policy.documentOf({ query: LOOK }, caller);
+  const { graph } = supergraphOf(supergraphs, caller);
+  await policy.admit({ graph, document: look, operation: lookOperation, variables: {} }, caller);
   return caller;
 }
 

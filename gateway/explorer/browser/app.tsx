@@ -29,8 +29,9 @@ export function App() {
     setBusy(true);
     setProblem(null);
     try {
-      setOpened(await open(credentials));
+      const signedIn = await open(credentials);
       keepCredentials(credentials);
+      setOpened(signedIn);
     } catch (error) {
       forgetAll();
       setProblem(inWords(error));

@@ -9,6 +9,7 @@ import { type Credentials, connectionParamsOf } from './credentials.ts';
 import type { Runs } from './runs.ts';
 
 const ATTEMPTS = 20;
+const BEFORE_RESUMING = 500;
 /** The gateway's word that proof is no longer good. */
 const FORBIDDEN = 4403;
 
@@ -18,12 +19,12 @@ interface Ended {
   readonly message: string;
 }
 
-export async function* follow(
+export function follow(
   credentials: Credentials,
   asked: SubscribePayload,
   runs: Runs,
   onForbidden: () => void,
-): AsyncGenerator<FormattedExecutionResult, void> {
+): AsyncIterable<FormattedExecutionResult> {
   // The client sends this object anew when it connects again: with the cursor by then.
   const payload: { -readonly [Name in keyof SubscribePayload]: SubscribePayload[Name] } = { ...asked };
   const client = createClient({
@@ -40,19 +41,44 @@ export async function* follow(
       },
     },
   });
-  runs.began();
-  try {
+  let stopped = false;
+  const subscribe = () => client.iterate<Record<string, unknown>, Record<string, unknown>>(payload);
+  let source = subscribe();
+
+  async function* results(): AsyncGenerator<FormattedExecutionResult, void> {
+    runs.began();
     for (;;) {
-      const ended = yield* events(client.iterate(payload), payload, runs);
-      if (!ended?.resume) return runs.is('ended', ended?.message ?? 'It is over.');
+      const ended = yield* events(source, payload, runs);
+      if (stopped) break;
+      if (!ended?.resume) {
+        runs.is('ended', ended?.message ?? 'It is over.');
+        break;
+      }
       runs.is('reconnecting');
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, BEFORE_RESUMING));
+      if (stopped) break;
+      source = subscribe();
       runs.is('live');
     }
-  } finally {
-    runs.is('ended', 'Stopped.');
     await client.dispose();
   }
+
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = results();
+      return {
+        next: () => iterator.next(),
+        // A generator that waits for its next event would not hear of this before there is one.
+        return: async () => {
+          stopped = true;
+          runs.is('ended', 'Stopped.');
+          await source.return?.();
+          await client.dispose();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
 }
 
 async function* events(

@@ -5,6 +5,7 @@ import { type GraphiQLPlugin, useGraphiQL } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
 import { useEffect, useMemo } from 'react';
 import type { SignedIn } from './app.tsx';
+import { keptCredentials } from './credentials.ts';
 import { createFetcher } from './fetcher.ts';
 import { ReadyMade } from './ready-made.tsx';
 import { RunFooter } from './run-footer.tsx';
@@ -20,7 +21,10 @@ const proportions: Readonly<Record<string, string>> = {
 /** GraphiQL's own: gone with the tab, like the credentials. */
 const drafts = {
   getItem: (name: string) => sessionStorage.getItem(name) ?? proportions[name] ?? null,
-  setItem: (name: string, value: string) => sessionStorage.setItem(name, value),
+  // GraphiQL writes a little later, and by then the reader may have signed out.
+  setItem: (name: string, value: string) => {
+    if (keptCredentials()) sessionStorage.setItem(name, value);
+  },
   removeItem: (name: string) => sessionStorage.removeItem(name),
   clear: () => {
     for (const name of Object.keys(sessionStorage))
@@ -81,15 +85,15 @@ export function Requests({
         <span />
       </GraphiQL.Logo>
       <GraphiQL.Footer>
-        <KeyboardFriendly />
+        <EditorNames />
         <RunFooter runs={runs} />
       </GraphiQL.Footer>
     </GraphiQL>
   );
 }
 
-/** Tab moves on from an editor, as it does everywhere else on the page. */
-function KeyboardFriendly() {
+/** Says to those who do not look which editor they are in. */
+function EditorNames() {
   const editors = useGraphiQL(({ queryEditor, variableEditor, responseEditor }) => ({
     queryEditor,
     variableEditor,
@@ -99,12 +103,16 @@ function KeyboardFriendly() {
   useEffect(() => {
     const labels = ['Operation', 'Variables', 'Response'];
     [queryEditor, variableEditor, responseEditor].forEach((editor, index) => {
-      editor?.updateOptions({
-        tabFocusMode: true,
+      if (!editor) return;
+      editor.updateOptions({
         ariaLabel: labels[index]!,
         // Names in any alphabet are no attack.
         unicodeHighlight: { ambiguousCharacters: false, invisibleCharacters: false },
       });
+      // GraphiQL lets Tab reach what holds the editor, and Enter go in.
+      const holder = editor.getContainerDomNode();
+      holder.role = 'group';
+      holder.ariaLabel = `${labels[index]}: Enter to go in, Escape or Tab to leave`;
     });
   }, [queryEditor, variableEditor, responseEditor]);
   return null;

@@ -17,17 +17,36 @@ export function RunFooter({ runs }: { runs: Runs }) {
       {live && live.events.length > 0 && (
         <ol className="events" aria-label="Live events, latest first" reversed>
           {live.events.map(({ number, at, cursor, text }) => (
-            <li key={number}>
+            <li key={number} data-cursor={cursor}>
               <span className="number">{number}</span>
               <time dateTime={at.toISOString()}>{at.toLocaleTimeString('en-GB')}</time>
-              <code>{text}</code>
-              {cursor !== null && <span className="cursor">cursor {cursor}</span>}
+              <span className="text" title={text}>
+                {summaryOf(text)}
+              </span>
+              {cursor !== null && (
+                <span className="cursor" title={`Cursor ${cursor}`}>
+                  …{cursor.slice(-4)}
+                </span>
+              )}
             </li>
           ))}
         </ol>
       )}
     </div>
   );
+}
+
+/** What an event says besides its ids: enough to follow along; the whole of it is above, and in the title. */
+function summaryOf(text: string): string {
+  const words: string[] = [];
+  const collect = (value: unknown, name: string): void => {
+    if (value === null || name === 'id' || name === 'cursor' || name === '__typename') return;
+    if (typeof value === 'object')
+      for (const [inner, part] of Object.entries(value as object)) collect(part, inner);
+    else words.push(String(value));
+  };
+  collect(JSON.parse(text), '');
+  return words.join(' · ');
 }
 
 const LastRun = ({ run: { status, milliseconds, bytes, cost, failed } }: { run: Run }) => (

@@ -1,4 +1,4 @@
-import './workers.ts';
+import './editor.ts';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { readSchemaMap } from '../schema-map.ts';
 import type { SignedIn } from './app.tsx';
