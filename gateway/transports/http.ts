@@ -1,8 +1,8 @@
 /** The HTTP front: request ids, other origins, probes, raw routes of subgraphs, and the GraphQL endpoint. */
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler } from 'express';
 import type { Logger } from 'pino';
-import { newId } from '#shared/kernel/ids.ts';
 import { INTERNAL_HEADER_PREFIX } from '#shared/runtime/internal-auth.ts';
 import { INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { createExplorer } from '../explorer/explorer.ts';
@@ -51,7 +51,7 @@ export async function createHttpTransport(options: HttpTransportOptions): Promis
 function identifyRequest(request: IncomingMessage, response: ServerResponse, logger: Logger): string {
   const { headers, method } = request;
   const given = headers['x-request-id'];
-  const requestId = typeof given === 'string' && /^[\w-]{8,64}$/.test(given) ? given : newId();
+  const requestId = typeof given === 'string' && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
   for (const name in headers) if (name.startsWith(INTERNAL_HEADER_PREFIX)) delete headers[name];
   headers['x-request-id'] = requestId;
   response.setHeader('x-request-id', requestId);

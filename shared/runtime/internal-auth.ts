@@ -5,10 +5,9 @@
  * works once. The receiver believes nothing else. Two secrets may be live at once, so that they can be rotated:
  * the first signs, both verify.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { newId } from '#shared/kernel/ids.ts';
 import { type Clock, SECOND } from '#shared/kernel/time.ts';
 import type { Viewer } from '#shared/kernel/viewer.ts';
 
@@ -99,7 +98,7 @@ export function signInternal(request: {
     aud: request.audience,
     iat: issuedAt,
     exp: issuedAt + LIFETIME_SECONDS,
-    jti: newId(),
+    jti: randomUUID(),
   };
   const signed = `${base64url({ alg: 'HS256', kid: secret.kid })}.${base64url(claims)}`;
   return `${signed}.${createHmac('sha256', secret.key).update(signed).digest('base64url')}`;
