@@ -18,7 +18,10 @@ export const keepCredentials = (credentials: Credentials): void =>
   sessionStorage.setItem(KEPT, JSON.stringify(credentials));
 
 /** Everything that this page has kept, drafts and answers included. */
-export const forgetAll = (): void => sessionStorage.clear();
+export function forgetAll(): void {
+  for (const name of Object.keys(sessionStorage))
+    if (/^(?:explorer|graphiql):/.test(name)) sessionStorage.removeItem(name);
+}
 
 export function headersOf({ kind, text }: Credentials): Record<string, string> {
   if (kind === 'key') return { 'x-api-key': text };
