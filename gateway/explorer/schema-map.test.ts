@@ -55,11 +55,12 @@ test('what is not shown is not walked through', () => {
 });
 
 test('around a type lie those that refer to it and those that it refers to', () => {
-  const { cards } = neighbours(map, 'Book');
+  const { cards, edges } = neighbours(map, 'Book');
   const x = (name: string) => cards.find(({ type }) => type.name === name)?.x ?? Number.NaN;
   expect(x('Query')).toBeLessThan(x('Book'));
   expect(x('Author')).toBeGreaterThan(x('Book'));
   expect(x('Order')).toBeNaN();
+  expect(edges.filter(({ from, to }) => from !== 'Book' && to !== 'Book')).toEqual([]);
 });
 
 test('long columns are split', () => {

@@ -145,8 +145,9 @@ export const ROW_HEIGHT = 24;
 const FOOT = 6;
 const ACROSS = 76;
 const BETWEEN = 28;
-/** Columns that would become longer than this are split. */
+/** Columns that would become longer than this are split, or than what makes a large picture as wide as a window. */
 const COLUMN = 1_100;
+const WINDOW = 1.3;
 
 const heightOf = ({ fields }: MapType): number => HEAD_HEIGHT + fields.length * ROW_HEIGHT + FOOT;
 
@@ -171,7 +172,9 @@ export function wholePicture(map: SchemaMap, shown: (type: MapType) => boolean):
       }
     column = next;
   }
-  return draw(columns.flatMap(split));
+  const total = columns.flat().reduce((sum, type) => sum + heightOf(type) + BETWEEN, 0);
+  const longest = Math.max(COLUMN, Math.sqrt((total * (CARD_WIDTH + ACROSS)) / WINDOW));
+  return draw(columns.flatMap((each) => split(each, longest)));
 }
 
 /** One type in the middle, what refers to it on its left, what it refers to on its right. */
@@ -186,14 +189,15 @@ export function neighbours(map: SchemaMap, name: string): Picture {
   const before = named(middle.usedBy.map(({ type }) => type)).filter(
     (type) => type !== middle && !after.includes(type),
   );
-  return draw([...split(before), [middle], ...split(after)].filter((column) => column.length > 0));
+  const picture = draw([...split(before), [middle], ...split(after)].filter((column) => column.length > 0));
+  return { ...picture, edges: picture.edges.filter(({ from, to }) => from === name || to === name) };
 }
 
-function split(column: MapType[]): MapType[][] {
+function split(column: MapType[], longest = COLUMN): MapType[][] {
   const parts: MapType[][] = [[]];
   let height = 0;
   for (const type of column) {
-    if (height > 0 && height + heightOf(type) > COLUMN) {
+    if (height > 0 && height + heightOf(type) > longest) {
       parts.push([]);
       height = 0;
     }

@@ -28,3 +28,16 @@ export const ThemeToggle = ({ theme, toggle }: { theme: Theme; toggle: () => voi
     </svg>
   </button>
 );
+
+/** What stands between backticks is code. */
+export function Prose({ text }: { text: string | null }) {
+  const [before = '', code, ...after] = (text ?? '').split('`');
+  if (code === undefined) return before;
+  return (
+    <>
+      {before}
+      <code>{code}</code>
+      {after.length > 0 && <Prose text={after.join('`')} />}
+    </>
+  );
+}

@@ -1,6 +1,7 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useState } from 'react';
 import type { ReadyOperation } from '../session.ts';
+import { Prose } from './parts.tsx';
 
 const words = (name: string): string => name.replace(/([a-z\d])([A-Z])/g, '$1 $2');
 
@@ -45,7 +46,11 @@ export function ReadyMade({ operations }: { operations: readonly ReadyOperation[
                 <button type="button" onClick={() => open(operation)} data-operation={operation.name}>
                   <span className={`kind ${operation.kind}`}>{operation.kind}</span>
                   <b>{words(operation.name)}</b>
-                  {operation.note !== null && <small>{operation.note}</small>}
+                  {operation.note !== null && (
+                    <small>
+                      <Prose text={operation.note} />
+                    </small>
+                  )}
                 </button>
               </li>
             ))}

@@ -36,11 +36,14 @@ export function RunFooter({ runs }: { runs: Runs }) {
   );
 }
 
-/** What an event says besides its ids: enough to follow along; the whole of it is above, and in the title. */
+const MOMENT = /^\d{4}-\d\d-\d\dT/;
+
+/** What an event says besides its ids and times: enough to follow along; the whole of it is above, and in the title. */
 function summaryOf(text: string): string {
   const words: string[] = [];
   const collect = (value: unknown, name: string): void => {
     if (value === null || name === 'id' || name === 'cursor' || name === '__typename') return;
+    if (typeof value === 'string' && MOMENT.test(value)) return;
     if (typeof value === 'object')
       for (const [inner, part] of Object.entries(value as object)) collect(part, inner);
     else words.push(String(value));

@@ -12,7 +12,7 @@ import { TypeDetails, TypeFinder } from './type-details.tsx';
 
 /** Larger schemas open on the neighbours of one type. */
 const SURVEYABLE = 40;
-const MIN_SCALE = 0.15;
+const MIN_SCALE = 0.08;
 const MAX_SCALE = 1.6;
 const LEGIBLE = 0.8;
 const MARGIN = 28;
@@ -67,7 +67,7 @@ export function SchemaPicture({
     [picture, current],
   );
   const showAll = useCallback(
-    (least = MIN_SCALE) => {
+    (least = 0) => {
       const box = frame.current?.getBoundingClientRect();
       if (!box) return;
       const across = (box.width - 2 * MARGIN) / picture.width;

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { MapArgument, MapKind, MapType, SchemaMap } from '../schema-map.ts';
+import { Prose } from './parts.tsx';
 
 const kinds: readonly (readonly [MapKind, string])[] = [
   ['object', 'Types'],
@@ -65,19 +66,6 @@ export function TypeFinder({
         {found.length === 0 && <p className="hint">No type or field of this name.</p>}
       </div>
     </nav>
-  );
-}
-
-/** What stands between backticks is code. */
-function Prose({ text }: { text: string | null }) {
-  const [before = '', code, ...after] = (text ?? '').split('`');
-  if (code === undefined) return before;
-  return (
-    <>
-      {before}
-      <code>{code}</code>
-      {after.length > 0 && <Prose text={after.join('`')} />}
-    </>
   );
 }
 
