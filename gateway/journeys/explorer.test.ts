@@ -268,7 +268,7 @@ describe('a parcel under way, shared with the partner', () => {
     const page = await signedIn({}, key);
     await opened(page, 'PartnerTrackingEvents');
     await untilShownIn(page, '.graphiql-query-editor', 'trackingEvents');
-    await write(page, 'editor-tool', JSON.stringify({ shipmentId, after: '' }, null, 1));
+    await write(page, 'editor-tool', JSON.stringify({ shipmentId, after: '' }));
     await run(page);
     await page.until('document.querySelector("[data-live=live]")', PATIENTLY);
     await page.until('document.querySelectorAll(".events li").length > 0', PATIENTLY);
@@ -355,7 +355,7 @@ test('without a mouse: in at the door, to an operation, to its answer', async ()
 
 test.each<[string, string, PageOptions]>([
   ['a small laptop, dark', 'explorer-map-dark', { width: 1024, height: 768, dark: true }],
-  ['a large screen, light', 'explorer-map-light', { width: 1440, height: 900 }],
+  ['a laptop, light', 'explorer-map-light', { width: 1120, height: 720 }],
   ['a phone', 'explorer-phone', { width: 390, height: 844 }],
 ])('everything is there on %s', async (_name, name, options) => {
   await using page = await signedIn(options);

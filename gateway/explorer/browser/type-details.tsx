@@ -34,7 +34,7 @@ export function TypeFinder({
     <nav className="finder" aria-label="Types">
       <input
         type="search"
-        placeholder="Find a type or a field"
+        placeholder="Type or field"
         aria-label="Find a type or a field"
         value={sought}
         onChange={(event) => setSought(event.target.value)}
