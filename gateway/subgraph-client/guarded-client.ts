@@ -2,22 +2,12 @@
  * Keeps one bad subgraph from costing more than its own fields: at most so many requests at once, none for a
  * while after many failed in a row, and identical queries of one viewer that are on their way are sent once.
  */
-import {
-  BrokenCircuitError,
-  type BulkheadPolicy,
-  BulkheadRejectedError,
-  bulkhead,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-} from 'cockatiel';
 import type { FormattedExecutionResult } from 'graphql';
 import type { Viewer } from '#shared/kernel/viewer.ts';
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import type { SubgraphCall } from '#shared/runtime/server/subgraph-executor.ts';
 import { clone } from '../executor/merge.ts';
+import { Gate, GateClosed } from './gate.ts';
 import {
   type RouteRequest,
   type SubgraphClient,
@@ -53,24 +43,14 @@ const QUEUE = 10;
 export class GuardedClient implements SubgraphClient {
   readonly name: string;
   readonly #client: SubgraphClient;
-  readonly #bulkhead: BulkheadPolicy;
-  readonly #breaker: CircuitBreakerPolicy;
+  readonly #gate: Gate;
   readonly #inFlight = new Map<string, InFlight>();
-  readonly #guards: Guards;
   #shared = 0;
 
   constructor(client: SubgraphClient, guards: Guards) {
     this.name = client.name;
     this.#client = client;
-    this.#guards = guards;
-    this.#bulkhead = bulkhead(guards.concurrency, guards.concurrency * QUEUE);
-    this.#breaker = circuitBreaker(
-      handleWhen((error) => error instanceof SubgraphFailure && !error.abandoned),
-      {
-        halfOpenAfter: guards.restAfterFailures,
-        breaker: new ConsecutiveBreaker(guards.failuresInARow),
-      },
-    );
+    this.#gate = new Gate({ ...guards, queue: guards.concurrency * QUEUE });
   }
 
   execute(request: SubgraphRequest): Promise<FormattedExecutionResult> {
@@ -123,26 +103,31 @@ export class GuardedClient implements SubgraphClient {
   }
 
   async #guarded(request: SubgraphRequest): Promise<FormattedExecutionResult> {
+    const turn = this.#enter();
+    if (turn) await turn;
     try {
-      return await this.#bulkhead.execute(() => this.#breaker.execute(() => this.#client.execute(request)));
+      const answer = await this.#client.execute(request);
+      this.#gate.leave('answered');
+      return answer;
     } catch (error) {
-      if (error instanceof BrokenCircuitError || error instanceof BulkheadRejectedError)
-        throw new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
+      const abandoned = error instanceof SubgraphFailure && error.abandoned;
+      this.#gate.leave(abandoned ? 'abandoned' : 'failed');
+      throw error;
+    }
+  }
+
+  #enter(): Promise<void> | undefined {
+    try {
+      return this.#gate.enter();
+    } catch (error) {
+      if (error instanceof GateClosed) throw new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
       throw error;
     }
   }
 
   get figures(): ClientFigures {
-    const { concurrency } = this.#guards;
-    const { executionSlots, queueSlots } = this.#bulkhead;
-    const { state } = this.#breaker;
-    const sound = state === CircuitState.Closed ? 'closed' : 'half-open';
-    return {
-      shared: this.#shared,
-      running: concurrency - executionSlots,
-      waiting: concurrency * QUEUE - queueSlots,
-      breaker: state === CircuitState.Open ? 'open' : sound,
-    };
+    const { running, waiting, state } = this.#gate;
+    return { shared: this.#shared, running, waiting, breaker: state };
   }
 
   subscribe(call: SubgraphCall) {
