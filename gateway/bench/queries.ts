@@ -33,7 +33,7 @@ const { positionals, values: options } = parseArgs({
   options: {
     signed: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1.5' },
+    seconds: { type: 'string', default: '1.2' },
     'at-once': { type: 'string', default: '32' },
     only: { type: 'string', default: contestantNames.join() },
     profile: { type: 'string' },
@@ -43,7 +43,7 @@ const rounds = Number(options.rounds);
 const slot = Number(options.seconds) * 1_000;
 const atOnce = Number(options['at-once']);
 const names = contestantNames.filter((name) => options.only.split(',').includes(name));
-const WARM_UP = 2_500;
+const WARM_UP = 2_000;
 
 const IN_MEMORY = 'in-memory';
 const wanted = positionals.length > 0 ? positionals : [...Object.keys(benches), IN_MEMORY];
@@ -107,6 +107,8 @@ async function compare(bench: BenchName): Promise<void> {
   );
   if (names.includes('ours') && names.includes('bare'))
     printVerdict('CPU per request, ours by bare', ratioTo('ours', 'bare'), { most: aim });
+  if (names.includes('ours') && names.includes('stock'))
+    printVerdict('CPU per request, stock by ours', ratioTo('stock', 'ours'), {});
   if (options.profile) await profile(runners, length, bench, options.profile);
 }
 

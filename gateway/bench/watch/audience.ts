@@ -1,7 +1,8 @@
 /** All clients of a live bench, over several processes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeasuredProcess } from '../measured-process.ts';
-import { type Connect, LATENCY_STEP, type Report } from './clients.ts';
+import type { Connect, Report } from './clients.ts';
+import { LATENCY_STEP } from './shipments.ts';
 
 const PROCESSES = 4;
 

@@ -3,7 +3,7 @@
  * than its number and when it was emitted. Orders come from the parent: `connect`, then `report` as often as wanted.
  */
 import { WebSocket } from 'ws';
-import { now, SUBSCRIPTION, shipmentOf } from './shipments.ts';
+import { LATENCY_STEP, now, SUBSCRIPTION, shipmentOf } from './shipments.ts';
 
 export interface Connect {
   readonly connect: {
@@ -34,7 +34,6 @@ export interface Report {
   readonly latencies: readonly number[];
 }
 
-export const LATENCY_STEP = 0.5;
 const LATENCIES = 20_000;
 const AT_ONCE = 50;
 

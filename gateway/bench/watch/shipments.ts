@@ -28,6 +28,8 @@ export const SUBSCRIPTION = `
 `;
 export const FIELD = 'shipmentMoved';
 
+/** Milliseconds that latencies are counted by. */
+export const LATENCY_STEP = 0.5;
 export const now = (): number => performance.timeOrigin + performance.now();
 export const shipmentOf = (index: number): string => `shipment-${String(index).padStart(6, '0')}`;
 
