@@ -49,3 +49,5 @@ process.on('message', (question: Question) => {
   if (question.ask === 'usage' || question.ask === 'profile')
     void answer(question).then((told) => process.send?.({ meter: told }));
 });
+// Without the bench nobody needs it any more; who knows how to end by itself gets the time to.
+process.once('disconnect', () => setTimeout(() => process.exit(), 5_000).unref());
