@@ -355,7 +355,6 @@ async function ask(
   group?: Group,
 ): Promise<FormattedExecutionResult> {
   const { facts, deadline, observer } = run;
-  const { viewer, requestId, signal } = facts;
   const watched = observer?.fetchStarted({
     subgraph: client.name,
     entities: group?.texts.length ?? 0,
@@ -366,9 +365,7 @@ async function ask(
       operation,
       variables,
       variablesText,
-      viewer,
-      requestId,
-      signal,
+      facts,
       deadline,
       traceparent: watched?.traceparent,
     });
@@ -376,8 +373,8 @@ async function ask(
     return answer;
   } catch (error) {
     const code = error instanceof SubgraphFailure ? error.code : 'SUBGRAPH_UNAVAILABLE';
-    watched?.ended(signal.aborted ? 'abandoned' : code, 0);
-    if (!signal.aborted) run.onFailure(client.name, error, requestId);
+    watched?.ended(facts.signal.aborted ? 'abandoned' : code, 0);
+    if (!facts.signal.aborted) run.onFailure(client.name, error, facts.requestId);
     return {
       errors: [{ message: `Part of the answer is missing: ${client.name} failed`, extensions: { code } }],
     };

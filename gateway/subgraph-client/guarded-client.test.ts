@@ -23,19 +23,16 @@ function subgraph() {
   const guarded = new GuardedClient(client, guards);
   let count = 0;
   /** Each another query, unless `same` is given. */
-  const ask = (same?: string, over: Partial<SubgraphRequest> = {}) => {
+  const ask = (same?: string, over: Partial<SubgraphRequest['facts']> = {}) => {
     count += 1;
     const operation = { id: 1, query: '{a}', operationName: undefined, mutation: false, bodyHead: '' };
     return guarded.execute({
       operation,
       variables: {},
       variablesText: same ?? String(count),
-      viewer: anonymous,
-      requestId: 'r',
-      signal: new AbortController().signal,
+      facts: { viewer: anonymous, requestId: 'r', signal: new AbortController().signal, ...over },
       deadline: performance.now() + 10_000,
       traceparent: undefined,
-      ...over,
     });
   };
   const failure = () => new SubgraphFailure('SUBGRAPH_UNAVAILABLE', 'books');

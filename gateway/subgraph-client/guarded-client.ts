@@ -58,7 +58,7 @@ export class GuardedClient implements SubgraphClient {
       // What is asked after a change must not share an answer from before it.
       return this.#guarded(request).finally(() => this.#inFlight.clear());
     }
-    const key = `${request.operation.id} ${scopeOf(request.viewer)} ${request.variablesText}`;
+    const key = `${request.operation.id} ${scopeOf(request.facts.viewer)} ${request.variablesText}`;
     const known = this.#inFlight.get(key);
     if (known) {
       const waiting = Promise.withResolvers<FormattedExecutionResult>();
@@ -84,7 +84,7 @@ export class GuardedClient implements SubgraphClient {
     } catch (error) {
       landed();
       // Those that still wait must not suffer when the first client leaves: one of them asks anew.
-      if (request.signal.aborted && waiting.length > 0) this.#again(waiting, request);
+      if (request.facts.signal.aborted && waiting.length > 0) this.#again(waiting, request);
       else for (const each of waiting) each.reject(error);
       throw error;
     }
@@ -92,7 +92,7 @@ export class GuardedClient implements SubgraphClient {
 
   #again(waiting: InFlight['waiting'], request: SubgraphRequest): void {
     const signal = new AbortController().signal;
-    this.execute({ ...request, signal }).then(
+    this.execute({ ...request, facts: { ...request.facts, signal } }).then(
       (answer) => {
         for (const each of waiting) each.resolve(clone(answer));
       },

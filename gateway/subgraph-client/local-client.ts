@@ -24,7 +24,8 @@ export class LocalClient implements SubgraphClient {
     this.#limits = limits;
   }
 
-  execute({ operation, variables, viewer, requestId, signal, deadline }: SubgraphRequest) {
+  execute({ operation, variables, facts, deadline }: SubgraphRequest) {
+    const { viewer, requestId } = facts;
     const { query, operationName, mutation } = operation;
     const call = { query, operationName, variables, viewer, requestId };
     if (mutation) {
@@ -32,7 +33,7 @@ export class LocalClient implements SubgraphClient {
       return this.#within(this.#limits.mutation, this.#executor.execute(lasting));
     }
     const late = new AbortController();
-    const stopped = AbortSignal.any([signal, late.signal]);
+    const stopped = AbortSignal.any([facts.signal, late.signal]);
     const left = Math.min(this.#limits.query, deadline - performance.now());
     return this.#within(left, this.#executor.execute({ ...call, signal: stopped }), late);
   }

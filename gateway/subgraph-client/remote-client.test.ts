@@ -33,7 +33,7 @@ async function against(answer: RequestListener) {
         variables: {},
         variablesText: '{}',
         deadline: performance.now() + 60_000,
-        ...facts,
+        facts,
       }),
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();

@@ -82,7 +82,8 @@ export class RemoteClient implements SubgraphClient {
     try {
       return readResult(await this.#post(body, request, due));
     } catch (error) {
-      const again = !operation.mutation && connectionFaults.has(codeOf(error)) && !request.signal.aborted;
+      const again =
+        !operation.mutation && connectionFaults.has(codeOf(error)) && !request.facts.signal.aborted;
       if (!again) throw this.#failure(error, request);
     }
     try {
@@ -92,21 +93,21 @@ export class RemoteClient implements SubgraphClient {
     }
   }
 
-  #failure(error: unknown, { operation, signal }: SubgraphRequest): SubgraphFailure {
+  #failure(error: unknown, { operation, facts }: SubgraphRequest): SubgraphFailure {
     if (error instanceof SubgraphFailure) return error;
     if (error instanceof NoResult) return new SubgraphFailure('SUBGRAPH_RESPONSE_INVALID', this.name, error);
     const failure = new SubgraphFailure('SUBGRAPH_UNAVAILABLE', this.name, error);
-    failure.abandoned = signal.aborted && !operation.mutation;
+    failure.abandoned = !operation.mutation && facts.signal.aborted;
     return failure;
   }
 
   #post(body: string, request: SubgraphRequest, due: number): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { operation, signal } = request;
+    const { operation, facts } = request;
     // A mutation that was sent runs to its end, whoever waits for it.
     const reader = new AnswerReader({
       due,
-      signal: operation.mutation ? undefined : signal,
+      facts: operation.mutation ? undefined : facts,
       over: () => this.#reading.delete(reader),
       resolve,
       reject,
@@ -123,7 +124,7 @@ export class RemoteClient implements SubgraphClient {
     const now = performance.now();
     for (const reader of this.#reading) {
       if (reader.due <= now) reader.abort(new SubgraphFailure('SUBGRAPH_TIMEOUT', this.name));
-      else if (reader.signal?.aborted) reader.abort(new Error('Nobody waits for the answer any more'));
+      else if (reader.facts?.signal.aborted) reader.abort(new Error('Nobody waits for the answer any more'));
     }
     if (this.#reading.size > 0) return;
     clearInterval(this.#sweeping);
@@ -132,14 +133,14 @@ export class RemoteClient implements SubgraphClient {
 
   #headers(
     body: string,
-    facts: Pick<SubgraphRequest, 'viewer' | 'requestId' | 'traceparent'>,
+    { facts, traceparent }: Pick<SubgraphRequest, 'facts' | 'traceparent'>,
   ): Record<string, string> {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json',
       'x-request-id': facts.requestId,
     };
-    if (facts.traceparent !== undefined) headers.traceparent = facts.traceparent;
+    if (traceparent !== undefined) headers.traceparent = traceparent;
     if (this.#options.secrets.length > 0) headers[VIEWER_HEADER] = this.#sign(facts, body);
     return headers;
   }
@@ -248,7 +249,7 @@ const lost = (cause: unknown): Error => new Error('The subgraph was lost', { cau
 
 interface AnswerReaderOptions {
   readonly due: number;
-  readonly signal: AbortSignal | undefined;
+  readonly facts: RequestFacts | undefined;
   readonly over: () => void;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
@@ -258,7 +259,8 @@ interface AnswerReaderOptions {
 class AnswerReader implements Dispatcher.DispatchHandler {
   /** `performance.now()` at which nobody waits any more. */
   readonly due: number;
-  readonly signal: AbortSignal | undefined;
+  /** Of a request that ends when nobody waits any more. */
+  readonly facts: RequestFacts | undefined;
   readonly #options: AnswerReaderOptions;
   readonly #chunks: Buffer[] = [];
   #length = 0;
@@ -269,7 +271,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
     this.due = options.due;
-    this.signal = options.signal;
+    this.facts = options.facts;
   }
 
   abort(reason: Error): void {

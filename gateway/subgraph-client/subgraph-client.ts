@@ -24,7 +24,9 @@ export interface PlannedFetch {
   readonly bodyHead: string;
 }
 
-export interface SubgraphRequest extends RequestFacts {
+export interface SubgraphRequest {
+  /** Its signal may be made when it is first read: read it only where somebody has to wait. */
+  readonly facts: RequestFacts;
   readonly operation: PlannedFetch;
   readonly variables: Readonly<Record<string, unknown>>;
   /** The same as JSON. */
