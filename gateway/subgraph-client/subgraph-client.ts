@@ -25,7 +25,6 @@ export interface PlannedFetch {
 }
 
 export interface SubgraphRequest {
-  /** Its signal may be made when it is first read: read it only where somebody has to wait. */
   readonly facts: RequestFacts;
   readonly operation: PlannedFetch;
   readonly variables: Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import type { Logger } from 'pino';
-import { closed, lazilyClosed } from '#shared/runtime/server/http-server.ts';
+import { closed } from '#shared/runtime/server/http-server.ts';
 import { BAD_USER_INPUT, INTERNAL_SERVER_ERROR } from '#shared/runtime/server/subgraph-executor.ts';
 import { formatClientError, GRAPHQL_VALIDATION_FAILED, refusal, withoutRepetition } from '../errors.ts';
 import type { GatewayConfig } from '../gateway.config.ts';
@@ -98,15 +98,12 @@ export async function createGraphqlEndpoint(options: GraphqlEndpointOptions): Pr
       const stream = { request, response, caller, graphql: asked, requestId, observer };
       return answerInParts(options, supergraph, stream);
     }
-    const signal = lazilyClosed(response);
     const context: Context = {
       caller,
       observer,
       viewer: caller.viewer,
       requestId,
-      get signal() {
-        return signal();
-      },
+      signal: closed(response),
       wantsCost: headers['x-cost'] === '1' && caller.viewer.kind !== 'anonymous',
     };
     const mediaType = plainMediaTypes.get(headers.accept);

@@ -28,13 +28,19 @@ export async function readGraphqlRequest(request: IncomingMessage): Promise<Read
   if (request.headers['content-encoding'] && request.headers['content-encoding'] !== 'identity')
     throw refusal('UNSUPPORTED_MEDIA_TYPE', 'The request is in an encoding that is not served', 415);
   const text = await readText(request);
+  // What nearly everybody sends.
+  if (type === 'application/json' && text !== '') return { from: 'body', body: parsedBody(text) };
   if (!JSON_TYPE.test(type)) return { from: 'body', body: undefined };
   const [, charset = 'utf-8'] = CHARSET.exec(type) ?? [];
   if (!/^utf-?8$/i.test(charset))
     throw refusal('UNSUPPORTED_MEDIA_TYPE', 'The request is in an encoding that is not served', 415);
   if (text === '') return { from: 'body', body: undefined };
+  return { from: 'body', body: parsedBody(text) };
+}
+
+function parsedBody(text: string): unknown {
   try {
-    return { from: 'body', body: JSON.parse(text) };
+    return JSON.parse(text);
   } catch {
     throw refusal('BAD_REQUEST', 'The request is not well-formed', 400);
   }
@@ -79,11 +85,11 @@ export function requestOf(read: ReadRequest): GraphqlRequest | undefined {
   const documentId = text(fields.documentId) ?? text(record(extensions?.persistedQuery)?.sha256Hash);
   if (query === undefined && documentId === undefined) return undefined;
   return {
-    ...(query === undefined ? {} : { query }),
-    ...(documentId === undefined ? {} : { documentId }),
-    ...given('operationName', text(fields.operationName)),
-    ...given('variables', record(fields.variables)),
-    ...given('extensions', extensions),
+    query,
+    documentId,
+    operationName: text(fields.operationName),
+    variables: record(fields.variables),
+    extensions,
   };
 }
 
@@ -101,9 +107,6 @@ export function isPlain(read: ReadRequest): boolean {
     isRecordOrNothing(extensions)
   );
 }
-
-const given = <Name extends string, Value>(name: Name, value: Value | undefined) =>
-  value === undefined ? {} : ({ [name]: value } as { [Key in Name]: Value });
 
 function fieldsOf(search: string): Record<string, unknown> {
   const params = new URLSearchParams(search);

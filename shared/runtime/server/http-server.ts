@@ -11,15 +11,6 @@ export function closed(response: ServerResponse): AbortSignal {
   return controller.signal;
 }
 
-/** The same, made when it is first asked for: most answers are there before anybody does. */
-export function lazilyClosed(response: ServerResponse): () => AbortSignal {
-  let signal: AbortSignal | undefined;
-  return () => {
-    signal ??= response.closed && !response.writableFinished ? AbortSignal.abort() : closed(response);
-    return signal;
-  };
-}
-
 /** Starts to listen; resolves to the port. */
 export async function listen(server: Server, port: number, host: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
