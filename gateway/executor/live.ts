@@ -24,8 +24,9 @@ import {
 import type { RequestFacts } from '#shared/runtime/server/local-subgraph.ts';
 import type { LiveEvent, LiveOperation } from '../subscriptions/live-operation.ts';
 import type { RunObserver } from '../telemetry/observer.ts';
+import { errorsOf, failureOf, pathOf } from './answers.ts';
 import type { ExecutorSource } from './executor.ts';
-import { errorsOf, failureOf, pathOf, pickVariables, type Run } from './fetch.ts';
+import { pickVariables, type Run } from './fetch.ts';
 import { merge } from './merge.ts';
 import type { NormalOperation } from './normalise.ts';
 import { Notes } from './notes.ts';

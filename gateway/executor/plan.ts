@@ -4,7 +4,7 @@
  */
 import { operationFromDocument, type Schema } from '@apollo/federation-internals';
 import type { DeferNode, PlanNode, QueryPlanner, SubscriptionNode } from '@apollo/query-planner';
-import { GraphQLError, OperationTypeNode } from 'graphql';
+import { GraphQLError } from 'graphql';
 import { compileFetch, type FetchSource, type PlannedFetches, type Run, type Step } from './fetch.ts';
 import { booleanOf, type NormalOperation } from './normalise.ts';
 
@@ -159,6 +159,3 @@ function announced(id: string | undefined, step: Step): Step {
     (run as Partial<DeferringRun>)[FETCH_DONE]?.(id);
   };
 }
-
-export const isSubscription = ({ operation }: NormalOperation): boolean =>
-  operation.operation === OperationTypeNode.SUBSCRIPTION;

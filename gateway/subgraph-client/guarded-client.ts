@@ -146,7 +146,7 @@ export class GuardedClient implements SubgraphClient {
 const scopes = new WeakMap<Viewer, string>();
 
 /** What of a viewer reaches subgraphs: answers may be shared only where it is equal. */
-export function scopeOf(viewer: Viewer): string {
+function scopeOf(viewer: Viewer): string {
   const known = scopes.get(viewer);
   if (known !== undefined) return known;
   const scope = JSON.stringify(viewer, Object.keys(viewer).sort());
