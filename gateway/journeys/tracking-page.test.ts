@@ -68,6 +68,16 @@ interface Tracked extends AsyncDisposable {
 
 const linkWith = (token: string): string => new URL(`/track?token=${token}`, platform.url).href;
 
+/** Custody hears of a parcel a moment after it was submitted; a person opens the mail later than that. */
+async function heardOf({ shipmentId, linkToken }: Parcel): Promise<void> {
+  const recipient = new Client(platform.url, linkToken);
+  const deadline = performance.now() + 20_000;
+  while (!(await recipient.ask(TrackingHistoryDocument, { shipmentId, first: 1 })).data?.trackingHistory) {
+    if (performance.now() > deadline) throw new Error('custody never heard of the parcel');
+    await sleep(100);
+  }
+}
+
 async function submitted(): Promise<Tracked> {
   const cast = await gatherCast(platform.url, quietly);
   const lane = await offerCarriage(cast, quietly);
@@ -82,6 +92,7 @@ async function submitted(): Promise<Tracked> {
     courier,
     { ...recipient, client: new Client(platform.url, parcel.linkToken) },
   ];
+  await heardOf(parcel);
   let itineraryId = '';
   let sequence = 0;
   return {
