@@ -1,6 +1,7 @@
 /** Finds the machine's Chromium; on a fresh Debian machine, as root, installs it once. */
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { browserConfig } from './browser.config.ts';
@@ -8,7 +9,8 @@ import { browserConfig } from './browser.config.ts';
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** `flock` makes test workers that need it at the same time wait for one installation. */
-const installation = `flock /tmp/baton-chromium.lock sh -c 'command -v chromium ||
+const lock = join(tmpdir(), 'baton-chromium.lock');
+const installation = `flock '${lock}' sh -c 'command -v chromium ||
   { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends chromium fonts-liberation; }'`;
 const INSTALLATION_LIMIT_MS = 8 * 60_000;
 
