@@ -1,7 +1,8 @@
 /**
  * Runs operations on one version of a supergraph. The way of an operation, once: `normalise` (one form), `plan`
  * (the vendor's planner; compiled into one function). The way of a request, each time: run the compiled plan's
- * fetches (`fetch.ts`), then `shape` the answer. A request does no work on documents.
+ * fetches (`fetch.ts`), then `shape` the answer. A request of a document that came before does no work on it,
+ * unless fields of it are denied or deferred: then it is normalised again, to find the plan by its key.
  */
 import {
   type DocumentNode,
